@@ -1,0 +1,30 @@
+{
+  "target_defaults": {
+    "cflags": ["-Wall", "-Wextra", "-Werror"],
+    "cflags_cc": ["-std=c++17", "-fvisibility=hidden"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+  },
+  "targets": [
+    {
+      "target_name": "fdmux",
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "src-native/module.cc",
+            "src-native/call.cc",
+            "src-native/errno.cc",
+            "src-native/epoll.cc",
+            "src-native/poll.cc",
+            "src-native/select.cc",
+            "src-native/socket.cc",
+            "src-native/fd.cc",
+            "src-native/signal.cc",
+            "src-native/wait.cc",
+          ],
+          "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+          "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
+        }, {"type": "none"}],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,173 @@
+// From a JavaScript call to a system call and back: what every file of this folder is written with.
+// A system call is a plain function of C values; Family::Function wraps it for Node-API.
+//
+// Numbers do not travel as arguments: reading one costs two calls into Node.js, and a wait has four. They lie in the
+// thread's frame, an array of doubles that both languages see, each at its parameter's place; the answer comes back
+// in place 0. Objects (a Uint8Array, a string) are arguments, in their order.
+// TypeScript has checked the types and ranges of numbers; what guards memory is checked here, beside the memory.
+#pragma once
+
+#include <napi.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace fdmux {
+
+// Memory of a caller (EpollEvents, PollFds, FdSet, SockAddr): an ArrayBuffer that nobody else can reach, so that
+// it is never detached, moved or resized. JavaScript names it by its number; 0 is C's NULL.
+struct Memory {
+  void* data;
+  size_t bytes;
+
+  template <typename T>
+  T* As() const {
+    return static_cast<T*>(data);
+  }
+};
+
+struct Memories {
+  std::vector<Memory> slots{{nullptr, 0}};
+  std::vector<uint32_t> unused;
+};
+
+// What one JavaScript thread needs: every wrapped function gets its thread's.
+struct Thread {
+  napi_env env;
+  // Only the main thread may block in one single call: Node.js waits for a worker to leave native code
+  // before worker.terminate() or process.exit() come back.
+  bool worker;
+  double* frame;
+  std::shared_ptr<Memories> memories;
+  std::vector<uint8_t> scratch;
+
+  // Whether JavaScript is being ended on this thread. Node-API has no such question; a script that cannot
+  // be run is the answer.
+  bool Terminating() const;
+};
+
+constexpr size_t kFrame = 8;
+
+// A call's answer in the kernel's own form.
+inline long Answer(long result) { return result == -1 ? -errno : result; }
+
+void ThrowType(napi_env env, const char* message);
+void ThrowRange(napi_env env, const char* argument, const char* expected, int64_t got);
+
+// A Uint8Array of the caller's, as it is at the moment of the call.
+struct Bytes {
+  napi_value array;
+  napi_value buffer;
+  uint8_t* data;
+  size_t length;
+
+  // The bytes from `offset`, `length` of them (-1: all that follow). nullptr: an error has been thrown.
+  uint8_t* Window(napi_env env, int64_t offset, int64_t* length) const;
+};
+
+// An Int32Array or Float64Array that a call fills, as C fills an array.
+template <typename T>
+struct Array {
+  T* data;
+  size_t length;
+
+  // Whether `count` elements fit. False: an error has been thrown.
+  bool Holds(napi_env env, const char* argument, size_t count) const {
+    if (length >= count) return true;
+    std::string expected = ">= " + std::to_string(count) + " (elements)";
+    ThrowRange(env, (std::string(argument) + ".length").c_str(), expected.c_str(), static_cast<int64_t>(length));
+    return false;
+  }
+};
+
+bool ReadObject(napi_env env, napi_value value, Bytes* out);
+bool ReadObject(napi_env env, napi_value value, Array<int32_t>* out);
+bool ReadObject(napi_env env, napi_value value, Array<double>* out);
+bool ReadObject(napi_env env, napi_value value, std::string* out);
+
+template <typename T>
+constexpr bool kNumber = std::is_arithmetic_v<T>;
+template <typename T>
+constexpr bool kObject = !kNumber<T> && !std::is_same_v<T, Memory*>;
+
+// One parameter, from its place in the frame or from the next argument. False: an error has been thrown.
+template <typename T>
+bool ReadParameter(const Thread& thread, size_t place, napi_value** next, T* out) {
+  if constexpr (kNumber<T>) {
+    *out = static_cast<T>(thread.frame[place]);
+    return true;
+  } else if constexpr (std::is_same_v<T, Memory*>) {
+    auto slot = static_cast<size_t>(thread.frame[place]);
+    *out = slot == 0 || slot >= thread.memories->slots.size() ? nullptr : &thread.memories->slots[slot];
+    return true;
+  } else {
+    return ReadObject(thread.env, *(*next)++, out);
+  }
+}
+
+template <auto function, typename... Parameters, size_t... place>
+napi_value Invoke(napi_env env, napi_callback_info info, long (*)(Thread&, Parameters...),
+                  std::index_sequence<place...>) {
+  static_assert(sizeof...(Parameters) <= kFrame);
+  constexpr size_t kObjects = (0 + ... + (kObject<Parameters> ? 1 : 0));
+  napi_value argv[kObjects + 1];
+  size_t argc = kObjects;
+  void* data;
+  if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
+  auto& thread = *static_cast<Thread*>(data);
+  napi_value* next = argv;
+  std::tuple<Parameters...> parameters;
+  if (!(ReadParameter(thread, place, &next, &std::get<place>(parameters)) && ...)) return nullptr;
+  thread.frame[0] = static_cast<double>(function(thread, std::get<place>(parameters)...));
+  return nullptr;
+}
+
+template <auto function, typename... Parameters>
+napi_value InvokeAll(napi_env env, napi_callback_info info, long (*signature)(Thread&, Parameters...)) {
+  return Invoke<function>(env, info, signature, std::index_sequence_for<Parameters...>());
+}
+
+template <auto function>
+napi_value Call(napi_env env, napi_callback_info info) {
+  return InvokeAll<function>(env, info, function);
+}
+
+struct NamedNumber {
+  const char* name;
+  double value;
+};
+// The one thing only the preprocessor can do: a constant's name beside its value.
+#define FDMUX_CONSTANT(name) \
+  fdmux::NamedNumber { #name, static_cast < double>(name) }
+
+// Where a file of system calls puts its functions and constants.
+struct Family {
+  Napi::Object exports;
+  Napi::Object constants;
+  Thread* thread;
+
+  template <auto function>
+  void Function(const char* name) {
+    Raw(name, Call<function>);
+  }
+  void Raw(const char* name, napi_callback callback);
+  void Constants(std::initializer_list<NamedNumber> list);
+};
+
+void InitErrno(Family family);
+void InitEpoll(Family family);
+void InitPoll(Family family);
+void InitSelect(Family family);
+void InitSocket(Family family);
+void InitFd(Family family);
+void InitSignal(Family family);
+
+}  // namespace fdmux

@@ -1,0 +1,155 @@
+// What any descriptor can do: read, write, close, duplicate, be asked and be told; and how many there may be.
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <limits>
+
+#include "wait.h"
+
+namespace fdmux {
+
+static long ReadFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
+  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  if (at == nullptr) return 0;
+  if (MayBlock(thread, fd)) {
+    if (long error = BeforeBlocking(thread, fd, POLLIN)) return error;
+  }
+  return Answer(read(fd, at, length));
+}
+
+// A blocking write goes on until all is written: in a worker, in pieces that fit what poll(2) promises.
+static long WriteInPieces(const Thread& thread, int fd, const uint8_t* at, int64_t length) {
+  int64_t written = 0;
+  do {
+    long result = BeforeBlocking(thread, fd, POLLOUT);
+    if (result == 0) result = Answer(write(fd, at + written, std::min<int64_t>(length - written, PIPE_BUF)));
+    if (result < 0) return written > 0 ? written : result;
+    written += result;
+  } while (written < length);
+  return written;
+}
+
+static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
+  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  if (at == nullptr) return 0;
+  struct stat status;
+  if (MayBlock(thread, fd) && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
+    return WriteInPieces(thread, fd, at, length);
+  }
+  return Answer(write(fd, at, length));
+}
+
+static long Close(Thread&, int fd) { return Answer(close(fd)); }
+
+static long Pipe2(Thread& thread, Array<int32_t> pipefd, int flags) {
+  if (!pipefd.Holds(thread.env, "pipefd", 2)) return 0;
+  return Answer(pipe2(pipefd.data, flags));
+}
+
+static long Dup(Thread&, int fd) { return Answer(dup(fd)); }
+
+// Only commands whose argument is a number: others take a pointer, and JavaScript has none to give.
+static long Fcntl(Thread& thread, int fd, int command, int argument) {
+  switch (command) {
+    case F_DUPFD:
+    case F_DUPFD_CLOEXEC:
+    case F_GETFD:
+    case F_SETFD:
+    case F_GETFL:
+    case F_SETFL:
+    case F_GETPIPE_SZ:
+    case F_SETPIPE_SZ:
+      return Answer(fcntl(fd, command, argument));
+    default:
+      ThrowRange(thread.env, "cmd",
+                 "one of F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETPIPE_SZ, F_SETPIPE_SZ",
+                 command);
+      return 0;
+  }
+}
+
+// Only requests that fill one int: what another one would write, and how much, nobody here knows.
+static long Ioctl(Thread& thread, int fd, int64_t request, Array<int32_t> value) {
+  if (request != FIONREAD && request != TIOCOUTQ) {
+    ThrowRange(thread.env, "request", "one of FIONREAD, TIOCOUTQ", request);
+    return 0;
+  }
+  if (!value.Holds(thread.env, "argp", 1)) return 0;
+  return Answer(ioctl(fd, static_cast<unsigned long>(request), value.data));
+}
+
+// Only the limit on descriptors: others end the process when they are set low.
+static bool IsNofile(const Thread& thread, int resource) {
+  if (resource == RLIMIT_NOFILE) return true;
+  ThrowRange(thread.env, "resource", "RLIMIT_NOFILE", resource);
+  return false;
+}
+
+static double FromLimit(rlim_t limit) {
+  return limit == RLIM_INFINITY ? std::numeric_limits<double>::infinity() : static_cast<double>(limit);
+}
+
+static rlim_t ToLimit(double limit) { return std::isinf(limit) ? RLIM_INFINITY : static_cast<rlim_t>(limit); }
+
+static long Getrlimit(Thread& thread, int resource, Array<double> rlim) {
+  if (!IsNofile(thread, resource) || !rlim.Holds(thread.env, "rlim", 2)) return 0;
+  rlimit limit{};
+  long result = Answer(getrlimit(RLIMIT_NOFILE, &limit));
+  if (result == 0) {
+    rlim.data[0] = FromLimit(limit.rlim_cur);
+    rlim.data[1] = FromLimit(limit.rlim_max);
+  }
+  return result;
+}
+
+static long Setrlimit(Thread& thread, int resource, double soft, double hard) {
+  if (!IsNofile(thread, resource)) return 0;
+  rlimit limit{ToLimit(soft), ToLimit(hard)};
+  return Answer(setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+void InitFd(Family family) {
+  family.Function<ReadFd>("read");
+  family.Function<WriteFd>("write");
+  family.Function<Close>("close");
+  family.Function<Pipe2>("pipe2");
+  family.Function<Dup>("dup");
+  family.Function<Fcntl>("fcntl");
+  family.Function<Ioctl>("ioctl");
+  family.Function<Getrlimit>("getrlimit");
+  family.Function<Setrlimit>("setrlimit");
+  family.Constants({
+      FDMUX_CONSTANT(STDIN_FILENO),
+      FDMUX_CONSTANT(STDOUT_FILENO),
+      FDMUX_CONSTANT(STDERR_FILENO),
+      FDMUX_CONSTANT(O_RDONLY),
+      FDMUX_CONSTANT(O_WRONLY),
+      FDMUX_CONSTANT(O_RDWR),
+      FDMUX_CONSTANT(O_ACCMODE),
+      FDMUX_CONSTANT(O_APPEND),
+      FDMUX_CONSTANT(O_NONBLOCK),
+      FDMUX_CONSTANT(O_CLOEXEC),
+      FDMUX_CONSTANT(O_DIRECT),
+      FDMUX_CONSTANT(FD_CLOEXEC),
+      FDMUX_CONSTANT(F_DUPFD),
+      FDMUX_CONSTANT(F_DUPFD_CLOEXEC),
+      FDMUX_CONSTANT(F_GETFD),
+      FDMUX_CONSTANT(F_SETFD),
+      FDMUX_CONSTANT(F_GETFL),
+      FDMUX_CONSTANT(F_SETFL),
+      FDMUX_CONSTANT(F_GETPIPE_SZ),
+      FDMUX_CONSTANT(F_SETPIPE_SZ),
+      FDMUX_CONSTANT(FIONREAD),
+      FDMUX_CONSTANT(TIOCOUTQ),
+      FDMUX_CONSTANT(PIPE_BUF),
+      FDMUX_CONSTANT(RLIMIT_NOFILE),
+      {"RLIM_INFINITY", std::numeric_limits<double>::infinity()},
+  });
+}
+
+}  // namespace fdmux

@@ -1,0 +1,107 @@
+// Signals as a readable descriptor: a handler that writes the signal's number into pipes.
+// signalfd(2) is no help here: it wants the signal blocked in every thread, and Node.js's threads leave it open.
+#include <sched.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <mutex>
+
+#include "call.h"
+
+namespace fdmux {
+
+constexpr int kSignals = 65;
+constexpr size_t kPipes = 16;
+
+// What a signal's handler needs; all of it may be read at any moment, on any thread.
+struct Watched {
+  std::array<std::atomic<int>, kPipes> pipes;
+  size_t count = 0;
+  struct sigaction before;
+};
+
+static Watched watched[kSignals];
+static std::mutex changing;
+static std::atomic<int> handling{0};
+
+// libuv's own handler, when there was one, still gets its signal. One that resets itself is Node.js's way of
+// dying of the signal: this is what a SignalPipe is there to prevent.
+static bool Chained(const struct sigaction& before) {
+  if (before.sa_flags & SA_RESETHAND) return false;
+  return (before.sa_flags & SA_SIGINFO) || (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN);
+}
+
+static void Handle(int signum, siginfo_t* info, void* context) {
+  int saved = errno;
+  handling.fetch_add(1);
+  const Watched& signal = watched[signum];
+  const auto byte = static_cast<uint8_t>(signum);
+  for (const auto& pipe : signal.pipes) {
+    int fd = pipe.load();
+    // A full pipe already says that there are signals to read.
+    if (fd >= 0 && write(fd, &byte, 1) == -1) continue;
+  }
+  if (Chained(signal.before)) {
+    if (signal.before.sa_flags & SA_SIGINFO) {
+      signal.before.sa_sigaction(signum, info, context);
+    } else {
+      signal.before.sa_handler(signum);
+    }
+  }
+  handling.fetch_sub(1);
+  errno = saved;
+}
+
+static bool Catchable(int signum) {
+  return signum > 0 && signum < kSignals && signum != SIGKILL && signum != SIGSTOP && signum != SIGSEGV &&
+         signum != SIGBUS && signum != SIGFPE && signum != SIGILL && signum != SIGABRT && signum != SIGTRAP;
+}
+
+// From now on each `signum` writes a byte, its number, into `fd`.
+static long SignalPipeAdd(Thread&, int signum, int fd) {
+  if (!Catchable(signum) || fd < 0) return -EINVAL;
+  std::lock_guard<std::mutex> lock(changing);
+  Watched& signal = watched[signum];
+  if (signal.count == kPipes) return -ENOSPC;
+  if (signal.count == 0) {
+    for (auto& pipe : signal.pipes) pipe.store(-1);
+    if (sigaction(signum, nullptr, &signal.before) == -1) return -errno;
+  }
+  for (auto& pipe : signal.pipes) {
+    if (pipe.load() != -1) continue;
+    pipe.store(fd);
+    break;
+  }
+  if (signal.count++ > 0) return 0;
+  struct sigaction action {};
+  action.sa_sigaction = Handle;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  return Answer(sigaction(signum, &action, nullptr));
+}
+
+// No signal writes into `fd` any more once this has returned: it may be closed. The last one to leave restores
+// what handled the signal before.
+static long SignalPipeRemove(Thread&, int signum, int fd) {
+  if (!Catchable(signum) || fd < 0) return -EINVAL;
+  std::lock_guard<std::mutex> lock(changing);
+  Watched& signal = watched[signum];
+  for (auto& pipe : signal.pipes) {
+    if (signal.count == 0 || pipe.load() != fd) continue;
+    if (signal.count == 1) sigaction(signum, &signal.before, nullptr);
+    pipe.store(-1);
+    signal.count--;
+    while (handling.load() > 0) sched_yield();
+    return 0;
+  }
+  return -ENOENT;
+}
+
+void InitSignal(Family family) {
+  family.Function<SignalPipeAdd>("signal_pipe_add");
+  family.Function<SignalPipeRemove>("signal_pipe_remove");
+}
+
+}  // namespace fdmux

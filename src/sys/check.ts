@@ -1,0 +1,94 @@
+/**
+ * What is no value of the C type is refused before the call: TypeError for a wrong type, RangeError for a number
+ * outside the type's range, each naming the argument, what was expected and what came.
+ */
+import { types } from 'node:util';
+
+/** What came, in Node.js's words. Never runs code of the value's own. */
+export function received(value: unknown): string {
+  if (value === null || value === undefined) return `Received ${value}`;
+  if (typeof value === 'function') return 'Received a function';
+  if (typeof value === 'object') {
+    if (types.isProxy(value)) return 'Received a Proxy';
+    if (Array.isArray(value)) return 'Received an instance of Array';
+    const prototype: unknown = Object.getPrototypeOf(value);
+    const maker = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+    const name = typeof maker === 'function' && Object.getOwnPropertyDescriptor(maker, 'name')?.value;
+    return typeof name === 'string' && name !== '' ? `Received an instance of ${name}` : 'Received an object';
+  }
+  const shown = typeof value === 'string' ? JSON.stringify(value.length > 28 ? `${value.slice(0, 25)}...` : value) : '';
+  return `Received type ${typeof value} (${shown || String(value)}${typeof value === 'bigint' ? 'n' : ''})`;
+}
+
+/** @param expected completes "must be", as in "of type number" or "an instance of EpollEvents" */
+export function invalidType(name: string, expected: string, value: unknown): TypeError {
+  const error = new TypeError(`The "${name}" argument must be ${expected}. ${received(value)}`);
+  return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** @param expected completes "must be", as in ">= 0 && <= 65535" */
+export function outOfRange(name: string, expected: string, value: unknown): RangeError {
+  const error = new RangeError(
+    `The value of "${name}" is out of range. It must be ${expected}. Received ${String(value)}`,
+  );
+  return Object.assign(error, { code: 'ERR_OUT_OF_RANGE' });
+}
+
+function refuse(name: string, expected: string, value: unknown): never {
+  throw typeof value === 'number' ? outOfRange(name, expected, value) : invalidType(name, 'of type number', value);
+}
+
+/** A C `int`. */
+export function int32(name: string, value: number): number {
+  if (typeof value === 'number' && (value | 0) === value) return value;
+  return refuse(name, 'an integer >= -2147483648 && <= 2147483647', value);
+}
+
+/** An integer between two bounds that a double holds exactly. */
+export function integer(name: string, value: number, min: number, max: number): number {
+  if (typeof value === 'number' && value >= min && value <= max && Number.isInteger(value)) return value;
+  return refuse(name, `an integer >= ${min} && <= ${max}`, value);
+}
+
+/** An event mask, modulo 2³²: `EPOLLIN | EPOLLET` is negative in JavaScript and means what it says. */
+export function mask32(name: string, value: number): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return value >>> 0;
+  return refuse(name, 'an integer', value);
+}
+
+/** A size or an offset, in bytes. */
+export function size(name: string, value: number): number {
+  return integer(name, value, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** A Uint8Array of any realm. */
+export function bytes(name: string, value: Uint8Array): Uint8Array {
+  if (value instanceof Uint8Array || types.isUint8Array(value)) return value;
+  throw invalidType(name, 'an instance of Uint8Array', value);
+}
+
+/** A time in a unit of its own, as a C `long long`; `null` is for ever. */
+export function time(name: string, value: number | null): number {
+  if (value === null) return 0;
+  return integer(name, value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
+}
+
+/** A typed array that a call fills with `length` elements. */
+export function filled<T extends Int32Array | Float64Array>(
+  name: string,
+  value: T,
+  type: new (length: number) => T,
+  length: number,
+): T {
+  if (!(value instanceof type)) throw invalidType(name, `an instance of ${type.name}`, value);
+  if (types.isSharedArrayBuffer(value.buffer)) {
+    throw invalidType(name, `an instance of ${type.name} over an ArrayBuffer of its own`, value.buffer);
+  }
+  if (value.length < length) throw outOfRange(`${name}.length`, `>= ${length}`, value.length);
+  return value;
+}
+
+/** Excludes `null`, of which `in` cannot be asked. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}

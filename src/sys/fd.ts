@@ -1,0 +1,187 @@
+/**
+ * What any descriptor can do: read, write, close, duplicate, be asked and be told; and how many there may be.
+ *
+ * ```ts
+ * import * as sys from 'fdmux/sys';
+ * const pipefd = new Int32Array(2);
+ * sys.pipe2(pipefd, sys.O_CLOEXEC | sys.O_NONBLOCK);
+ * sys.write(pipefd[1], Buffer.from('hello'));
+ * const buffer = Buffer.alloc(64);
+ * const count = sys.read(pipefd[0], buffer); // 5; then -EAGAIN
+ * ```
+ */
+import { filled, int32, integer, size } from './check.js';
+import { constant, frame, native } from './native.js';
+import { window } from './window.js';
+
+export const STDIN_FILENO = constant('STDIN_FILENO');
+export const STDOUT_FILENO = constant('STDOUT_FILENO');
+export const STDERR_FILENO = constant('STDERR_FILENO');
+export const O_RDONLY = constant('O_RDONLY');
+export const O_WRONLY = constant('O_WRONLY');
+export const O_RDWR = constant('O_RDWR');
+export const O_ACCMODE = constant('O_ACCMODE');
+export const O_APPEND = constant('O_APPEND');
+export const O_NONBLOCK = constant('O_NONBLOCK');
+export const O_CLOEXEC = constant('O_CLOEXEC');
+export const O_DIRECT = constant('O_DIRECT');
+export const FD_CLOEXEC = constant('FD_CLOEXEC');
+export const F_DUPFD = constant('F_DUPFD');
+export const F_DUPFD_CLOEXEC = constant('F_DUPFD_CLOEXEC');
+export const F_GETFD = constant('F_GETFD');
+export const F_SETFD = constant('F_SETFD');
+export const F_GETFL = constant('F_GETFL');
+export const F_SETFL = constant('F_SETFL');
+export const F_GETPIPE_SZ = constant('F_GETPIPE_SZ');
+export const F_SETPIPE_SZ = constant('F_SETPIPE_SZ');
+/** How many bytes there are to read. */
+export const FIONREAD = constant('FIONREAD');
+/** How many bytes written have not left yet (on a socket also known as SIOCOUTQ). */
+export const TIOCOUTQ = constant('TIOCOUTQ');
+/** A write to a pipe of no more bytes than this is atomic. */
+export const PIPE_BUF = constant('PIPE_BUF');
+export const RLIMIT_NOFILE = constant('RLIMIT_NOFILE');
+/** No limit: `Infinity`. */
+export const RLIM_INFINITY = constant('RLIM_INFINITY');
+
+/**
+ * Reads what there is, up to `length` bytes, into the caller's buffer. Blocks if the descriptor does.
+ * @param buffer any Uint8Array over memory of its own
+ * @param offset where in the buffer to begin, 0 to `buffer.length`
+ * @param length how many bytes at most; all that follow `offset` unless given
+ * @returns how many bytes were read, 0 at the end of the file, or `-EAGAIN`, `-EBADF`, `-EINTR`, `-EIO`, `-EISDIR`…
+ * @throws TypeError | RangeError for what is no C value, a window outside the buffer, a detached or shared buffer
+ * @see {@link https://man7.org/linux/man-pages/man2/read.2.html read(2)}
+ */
+export function read(fd: number, buffer: Uint8Array, offset = 0, length?: number): number {
+  frame[0] = int32('fd', fd);
+  window(buffer, offset, length);
+  native.read(buffer);
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * Writes up to `length` bytes of the caller's buffer. Blocks if the descriptor does.
+ * @param buffer any Uint8Array over memory of its own
+ * @param offset where in the buffer to begin, 0 to `buffer.length`
+ * @param length how many bytes; all that follow `offset` unless given
+ * @returns how many bytes were written, which may be fewer, or `-EAGAIN`, `-EBADF`, `-EINTR`, `-ENOSPC`, `-EPIPE`…
+ * @throws TypeError | RangeError for what is no C value, a window outside the buffer, a detached or shared buffer
+ * @see {@link https://man7.org/linux/man-pages/man2/write.2.html write(2)}
+ */
+export function write(fd: number, buffer: Uint8Array, offset = 0, length?: number): number {
+  frame[0] = int32('fd', fd);
+  window(buffer, offset, length);
+  native.write(buffer);
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * Gives a descriptor back. Its number is free for the next one even when an error is returned.
+ * Closing one that belongs to somebody else, such as Node.js's event loop, breaks its owner.
+ * @returns 0, or `-EBADF`, `-EINTR`, `-EIO`
+ * @throws TypeError | RangeError for what is no C int
+ * @see {@link https://man7.org/linux/man-pages/man2/close.2.html close(2)}
+ */
+export function close(fd: number): number {
+  frame[0] = int32('fd', fd);
+  native.close();
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * Makes a pipe.
+ * @param pipefd filled with the end to read from and the end to write to
+ * @param flags a mask of `O_CLOEXEC`, `O_NONBLOCK`, `O_DIRECT`
+ * @returns 0, or `-EINVAL`, `-EMFILE`, `-ENFILE`
+ * @throws TypeError | RangeError for what is no C value, or an array with room for less than 2
+ * @see {@link https://man7.org/linux/man-pages/man2/pipe.2.html pipe2(2)}, Linux 2.6.27
+ */
+export function pipe2(pipefd: Int32Array, flags = 0): number {
+  filled('pipefd', pipefd, Int32Array, 2);
+  frame[1] = int32('flags', flags);
+  native.pipe2(pipefd);
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * A second number for what a descriptor stands for, the lowest one free. It is not close-on-exec; `fcntl` with
+ * `F_DUPFD_CLOEXEC` makes one that is.
+ * @returns the new descriptor, or `-EBADF`, `-EMFILE`
+ * @throws TypeError | RangeError for what is no C int
+ * @see {@link https://man7.org/linux/man-pages/man2/dup.2.html dup(2)}
+ */
+export function dup(fd: number): number {
+  frame[0] = int32('fd', fd);
+  native.dup();
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * Asks or changes a descriptor: the commands whose argument is a number.
+ * @param cmd `F_DUPFD`, `F_DUPFD_CLOEXEC`, `F_GETFD`, `F_SETFD`, `F_GETFL`, `F_SETFL`, `F_GETPIPE_SZ` or `F_SETPIPE_SZ`
+ * @param arg what the command wants; 0 unless given
+ * @returns what the command answers, or `-EBADF`, `-EBUSY`, `-EINVAL`, `-EMFILE`, `-EPERM`
+ * @throws TypeError | RangeError for what is no C int, or another command: it would take a pointer
+ * @see {@link https://man7.org/linux/man-pages/man2/fcntl.2.html fcntl(2)}
+ */
+export function fcntl(fd: number, cmd: number, arg = 0): number {
+  frame[0] = int32('fd', fd);
+  frame[1] = int32('cmd', cmd);
+  frame[2] = int32('arg', arg);
+  native.fcntl();
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * Asks how many bytes wait.
+ * @param request `FIONREAD` (to be read) or `TIOCOUTQ` (written, and not gone yet)
+ * @param argp its element 0 is filled with the count
+ * @returns 0, or `-EBADF`, `-ENOTTY` (not for this kind of descriptor), `-EINVAL`
+ * @throws TypeError | RangeError for what is no C value, another request, or an array without room
+ * @see {@link https://man7.org/linux/man-pages/man2/ioctl.2.html ioctl(2)}
+ */
+export function ioctl(fd: number, request: number, argp: Int32Array): number {
+  filled('argp', argp, Int32Array, 1);
+  frame[0] = int32('fd', fd);
+  frame[1] = size('request', request);
+  native.ioctl(argp);
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * How many descriptors this process may have.
+ * @param resource `RLIMIT_NOFILE`: other limits end a process that reaches them
+ * @param rlim filled with the soft limit and the hard one; `RLIM_INFINITY` for none
+ * @returns 0
+ * @throws TypeError | RangeError for what is no C value, another resource, or an array with room for less than 2
+ * @see {@link https://man7.org/linux/man-pages/man2/getrlimit.2.html getrlimit(2)}
+ */
+export function getrlimit(resource: number, rlim: Float64Array): number {
+  filled('rlim', rlim, Float64Array, 2);
+  frame[0] = int32('resource', resource);
+  native.getrlimit(rlim);
+  return (frame[0] as number) | 0;
+}
+
+/** A limit: an integer that a double holds exactly, or none at all. */
+function limit(name: string, value: number | undefined): number {
+  return value === RLIM_INFINITY ? RLIM_INFINITY : integer(name, value as number, 0, Number.MAX_SAFE_INTEGER);
+}
+
+/**
+ * Changes how many descriptors this process may have. Node.js itself needs some; a limit below what is open is legal.
+ * @param resource `RLIMIT_NOFILE`
+ * @param rlim the soft limit and the hard one, integers or `RLIM_INFINITY`
+ * @returns 0, or `-EINVAL` (soft above hard), `-EPERM` (raising the hard one, or it is above fs.nr_open)
+ * @throws TypeError | RangeError for what is no C value, or another resource
+ * @see {@link https://man7.org/linux/man-pages/man2/getrlimit.2.html setrlimit(2)}
+ */
+export function setrlimit(resource: number, rlim: Float64Array): number {
+  filled('rlim', rlim, Float64Array, 2);
+  frame[0] = int32('resource', resource);
+  frame[1] = limit('rlim[0]', rlim[0]);
+  frame[2] = limit('rlim[1]', rlim[1]);
+  native.setrlimit();
+  return (frame[0] as number) | 0;
+}

@@ -1,0 +1,97 @@
+/**
+ * The addon, as TypeScript sees it: functions whose numbers lie in `frame`, in the order of their parameters, and whose
+ * answer comes back in `frame[0]`; objects are passed as arguments. `src-native/call.h` says why.
+ */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The number under which the addon knows an ArrayBuffer's memory. 0 is C's NULL. */
+export type Memory = number;
+
+export interface Native {
+  readonly frame: Float64Array;
+  readonly constants: Readonly<Record<string, number>>;
+  pin(buffer: ArrayBuffer): Memory;
+
+  epoll_create1(): void;
+  epoll_ctl(): void;
+  epoll_wait(): void;
+  epoll_pwait2(): void;
+
+  poll(): void;
+  ppoll(): void;
+
+  select(): void;
+  pselect(): void;
+
+  socket(): void;
+  socketpair(sv: Int32Array): void;
+  bind(): void;
+  listen(): void;
+  accept4(): void;
+  connect(): void;
+  recv(buffer: Uint8Array): void;
+  send(buffer: Uint8Array): void;
+  recvfrom(buffer: Uint8Array): void;
+  sendto(buffer: Uint8Array): void;
+  shutdown(): void;
+  getsockopt(value: Uint8Array): void;
+  setsockopt_int(): void;
+  setsockopt_bytes(value: Uint8Array): void;
+  getsockname(): void;
+  getpeername(): void;
+  sockaddr_inet(host: string): void;
+  sockaddr_unix(path: string): void;
+  sockaddr_family(): void;
+  sockaddr_port(): void;
+  sockaddr_text(): string;
+
+  read(buffer: Uint8Array): void;
+  write(buffer: Uint8Array): void;
+  close(): void;
+  pipe2(pipefd: Int32Array): void;
+  dup(): void;
+  fcntl(): void;
+  ioctl(value: Int32Array): void;
+  getrlimit(rlim: Float64Array): void;
+  setrlimit(): void;
+
+  signal_pipe_add(): void;
+  signal_pipe_remove(): void;
+}
+
+/** The folder that holds package.json: this file lies at one depth as a source and at another when compiled. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return folder;
+}
+
+/** Elsewhere than on Linux everything can be imported and nothing called. */
+function unsupported(): Native {
+  return new Proxy({} as Native, {
+    get(_, name) {
+      if (name === 'frame') return new Float64Array(8);
+      if (name === 'constants') return {};
+      return () => {
+        const error = new Error(`${String(name)} is a system call of Linux. This is ${process.platform}`);
+        throw Object.assign(error, { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+      };
+    },
+  });
+}
+
+function load(): Native {
+  const require = createRequire(import.meta.url);
+  return require('node-gyp-build')(packageRoot()) as Native;
+}
+
+export const native: Native = process.platform === 'linux' ? load() : unsupported();
+export const { frame } = native;
+
+/** A constant of the C headers. */
+export function constant(name: string): number {
+  return native.constants[name] ?? Number.NaN;
+}
