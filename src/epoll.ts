@@ -1,0 +1,112 @@
+/**
+ * epoll(7): a set of descriptors that lives in the kernel, which tells the ready ones and no others.
+ *
+ * ```ts
+ * import { EPOLLET, EPOLLIN, Epoll } from 'fdmux';
+ * using epoll = new Epoll();
+ * epoll.register(process.stdin, EPOLLIN | EPOLLET);
+ * for (const [fd, events] of epoll.poll(1000)) console.log(fd, events);
+ * ```
+ */
+import { type Descriptor, toFd } from './descriptor.js';
+import { succeeded } from './error.js';
+import { Owner } from './owner.js';
+import { integer } from './sys/check.js';
+import * as sys from './sys/index.js';
+import { type Timeout, wait } from './timeout.js';
+
+const { EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_DEL, EPOLL_CTL_MOD, EPOLLIN, EPOLLOUT, EPOLLPRI, EpollEvents } = sys;
+
+const ADOPT = Symbol('adopt');
+const DEFAULT_MAX_EVENTS = 1024;
+
+/** Whether the kernel has epoll_pwait2 (Linux 5.11), and lets us call it: a sandbox may answer EPERM. */
+let hasPwait2 = true;
+
+function epollWait(epfd: number, events: sys.EpollEvents, maxEvents: number, timeoutNs: number | null): number {
+  if (timeoutNs === null || timeoutNs === 0) return sys.epoll_wait(epfd, events, maxEvents, timeoutNs ?? -1);
+  if (hasPwait2) {
+    const result = sys.epoll_pwait2(epfd, events, maxEvents, timeoutNs);
+    if (result !== -sys.ENOSYS && result !== -sys.EPERM) return result;
+    hasPwait2 = false;
+  }
+  return sys.epoll_wait(epfd, events, maxEvents, Math.min(Math.ceil(timeoutNs / 1e6), 2147483647));
+}
+
+/** An epoll set. */
+export class Epoll extends Owner {
+  #events: sys.EpollEvents | undefined;
+
+  /** @throws SystemError EMFILE, ENFILE, ENOMEM */
+  constructor();
+  /** @internal */
+  constructor(adopt: typeof ADOPT, fd: number);
+  constructor(adopt?: typeof ADOPT, fd?: number) {
+    const own = adopt === ADOPT ? (fd as number) : succeeded('epoll_create1', sys.epoll_create1(EPOLL_CLOEXEC));
+    super('Epoll', own);
+  }
+
+  /**
+   * A second object for an epoll set that is already there, such as one handed over by another process. It owns a
+   * duplicate of the descriptor: each is closed on its own, both see the same set.
+   * @throws SystemError EBADF, EMFILE
+   */
+  static fromFd(fd: Descriptor): Epoll {
+    return new Epoll(ADOPT, succeeded('fcntl', sys.fcntl(toFd(fd), sys.F_DUPFD_CLOEXEC, 0)));
+  }
+
+  /**
+   * Adds a descriptor.
+   * @param events a mask of EPOLLIN, EPOLLPRI, EPOLLOUT (those three unless given) and EPOLLRDHUP; with EPOLLET it is told
+   *   once for each change, with EPOLLONESHOT once until `modify`, with EPOLLEXCLUSIVE to one waiter of many
+   * @param tag 0 to 2³² − 1, handed back with each event (see `sys.EpollEvents`)
+   * @throws SystemError EEXIST (already there), EPERM (a regular file), ELOOP, EINVAL, ENOSPC; TypeError | RangeError for
+   *   what is no descriptor, no mask or no tag; ERR_EPOLL_CLOSED
+   */
+  register(fd: Descriptor, events: number = EPOLLIN | EPOLLOUT | EPOLLPRI, tag = 0): void {
+    this.#control(EPOLL_CTL_ADD, toFd(fd), events, tag);
+  }
+
+  /**
+   * Changes what is waited for, and arms an EPOLLONESHOT descriptor again.
+   * @throws SystemError ENOENT (not there), EINVAL; TypeError | RangeError; ERR_EPOLL_CLOSED
+   */
+  modify(fd: Descriptor, events: number, tag = 0): void {
+    this.#control(EPOLL_CTL_MOD, toFd(fd), events, tag);
+  }
+
+  /**
+   * Takes a descriptor out. Closing the last descriptor of an open file does so, too.
+   * @throws SystemError ENOENT (not there), EBADF (closed already); ERR_EPOLL_CLOSED
+   */
+  unregister(fd: Descriptor): void {
+    this.#control(EPOLL_CTL_DEL, toFd(fd), 0, 0);
+  }
+
+  #control(op: number, fd: number, events: number, tag: number): void {
+    const result = sys.epoll_ctl(this.open(), op, fd, events, tag);
+    if (result < 0) succeeded('epoll_ctl', result, `descriptor ${fd}`);
+  }
+
+  /**
+   * Waits until a descriptor is ready. Blocks the thread; a signal does not end the wait.
+   * @param timeout in milliseconds; for ever unless given, 0 looks and returns
+   * @param maxEvents how many to take at most, 1 to 2³¹ − 1; 1024 unless given. The others are told by the next call
+   * @returns each ready descriptor and what it is ready for: EPOLLERR and EPOLLHUP come unasked
+   * @throws RangeError for a negative timeout; SystemError EINVAL when the descriptor is no epoll set; ERR_EPOLL_CLOSED
+   * @see {@link https://man7.org/linux/man-pages/man2/epoll_wait.2.html epoll_wait(2)}
+   */
+  poll(timeout?: Timeout, maxEvents: number = DEFAULT_MAX_EVENTS): [fd: number, events: number][] {
+    const epfd = this.open();
+    const events = this.#room(integer('maxEvents', maxEvents, 1, 2147483647));
+    const count = wait('epoll_wait', timeout, (timeoutNs) => epollWait(epfd, events, maxEvents, timeoutNs));
+    const ready: [number, number][] = [];
+    for (let i = 0; i < count; i++) ready.push([events.fd(i), events.events(i)]);
+    return ready;
+  }
+
+  #room(maxEvents: number): sys.EpollEvents {
+    if (this.#events === undefined || this.#events.capacity < maxEvents) this.#events = new EpollEvents(maxEvents);
+    return this.#events;
+  }
+}
