@@ -4,7 +4,6 @@
  */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The number under which the addon knows an ArrayBuffer's memory. 0 is C's NULL. */
@@ -63,11 +62,11 @@ export interface Native {
 }
 
 /** The folder that holds package.json: this file lies at one depth as a source and at another when compiled. */
-function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+export const packageRoot: URL = (() => {
+  let folder = new URL('./', import.meta.url);
+  while (!existsSync(new URL('package.json', folder))) folder = new URL('../', folder);
   return folder;
-}
+})();
 
 /** Elsewhere than on Linux everything can be imported and nothing called. */
 function unsupported(): Native {
@@ -85,7 +84,7 @@ function unsupported(): Native {
 
 function load(): Native {
   const require = createRequire(import.meta.url);
-  return require('node-gyp-build')(packageRoot()) as Native;
+  return require('node-gyp-build')(fileURLToPath(packageRoot)) as Native;
 }
 
 export const native: Native = process.platform === 'linux' ? load() : unsupported();
