@@ -7,6 +7,6 @@ export function addDemo(fdmux: Command): void {
     .description('run the select, poll and epoll echo servers side by side and show what each costs')
     .action(async () => {
       const { demo } = await import('../../benchmarks/demo/demo.js');
-      await demo();
+      if (!(await demo())) process.exitCode = 1;
     });
 }
