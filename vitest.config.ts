@@ -16,5 +16,9 @@ export default defineConfig({
     pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    coverage: {
+      include: ['src/**/*.ts', 'benchmarks/**/*.ts'],
+      reporter: ['text', 'json-summary'],
+    },
   },
 });
