@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "wait.h"
 
@@ -49,40 +50,42 @@ static long Bind(Thread&, int fd, Memory* memory) {
 
 static long Listen(Thread&, int fd, int backlog) { return Answer(listen(fd, backlog)); }
 
+// An option of SOL_SOCKET that is one int; or -errno.
+static long OptionOf(int fd, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  long result = Answer(getsockopt(fd, SOL_SOCKET, name, &value, &size));
+  return result == 0 ? value : result;
+}
+
 static long Accept4(Thread& thread, int fd, int flags, Memory* memory) {
-  // Another thread may take the connection between the two calls; this one then blocks until the next.
-  if (MayBlock(thread, fd)) {
-    if (long error = BeforeBlocking(thread, fd, POLLIN)) return error;
-  }
   Address* address = AddressOf(memory);
-  return Answer(accept4(fd, AnyOf(address), RoomOf(address), flags));
+  auto take = [&] { return Answer(accept4(fd, AnyOf(address), RoomOf(address), flags)); };
+  // What is no listener refuses at once, and may never become readable.
+  if (!MayBlock(thread, fd, POLLIN) || OptionOf(fd, SO_ACCEPTCONN) != 1) return take();
+  return WhenReady(thread, fd, POLLIN, [&] {
+    // Every worker that waits is told of a connection, and one gets it: the others must not block in accept4.
+    static std::mutex taking;
+    std::lock_guard<std::mutex> lock(taking);
+    pollfd one{fd, POLLIN, 0};
+    return poll(&one, 1, 0) == 1 ? take() : -EAGAIN;
+  });
 }
 
 // A connect that blocks, made of one that does not: there is no flag to say so for one call only.
 static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
   int mode = fcntl(fd, F_GETFL);
   fcntl(fd, F_SETFL, mode | O_NONBLOCK);
-  long result = Answer(connect(fd, AnyOf(address), address->length));
-  if (result == -EAGAIN) {
-    // A unix socket whose listener's backlog is full: nothing to poll for but the next try.
-    constexpr int64_t kPause = 5 * kMillisecond;
-    result = InSlices(thread, -1, [&](int64_t) {
-      timespec pause = Timespec(kPause);
-      nanosleep(&pause, nullptr);
-      long again = Answer(connect(fd, AnyOf(address), address->length));
-      return again == 0 ? 1 : again == -EAGAIN ? 0 : again;
-    });
-    if (result == 1) result = 0;
-  }
+  auto attempt = [&] { return Answer(connect(fd, AnyOf(address), address->length)); };
+  long result = attempt();
+  // A unix socket whose listener's backlog is full: nothing to poll for but the next try.
+  if (result == -EAGAIN) result = WhenReady(thread, fd, POLLOUT, attempt);
   if (result == -EINPROGRESS) {
-    result = BeforeBlocking(thread, fd, POLLOUT);
+    result = WhenReady(thread, fd, POLLOUT, [&] {
+      long error = OptionOf(fd, SO_ERROR);
+      return error > 0 ? -error : error;
+    });
     if (result == -EAGAIN) result = -EINPROGRESS;
-    if (result == 0) {
-      int error = 0;
-      socklen_t size = sizeof error;
-      result = Answer(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
-      if (result == 0) result = -error;
-    }
   }
   fcntl(fd, F_SETFL, mode);
   return result;
@@ -91,21 +94,25 @@ static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
 static long Connect(Thread& thread, int fd, Memory* memory) {
   Address* address = AddressOf(memory);
   if (address == nullptr) return -EINVAL;
-  if (MayBlock(thread, fd)) return ConnectInSlices(thread, fd, address);
+  if (MayBlock(thread, fd, POLLOUT)) return ConnectInSlices(thread, fd, address);
   return Answer(connect(fd, address->Any(), address->length));
 }
 
 // One message call. In a worker it is tried without blocking first: the socket's mode is asked only when that
 // could not go on.
 template <typename Try>
-static long Receive(const Thread& thread, int fd, int flags, Try attempt) {
-  if (!thread.worker || (flags & MSG_DONTWAIT)) return attempt(flags);
-  long result = attempt(flags | MSG_DONTWAIT);
-  while (result == -EAGAIN && MayBlock(thread, fd)) {
-    if (long error = BeforeBlocking(thread, fd, POLLIN)) return error;
-    result = attempt(flags | MSG_DONTWAIT);
+static long Receive(const Thread& thread, int fd, uint8_t* at, int64_t length, int flags, Try attempt) {
+  // Neither urgent data nor the queue of errors is ever waited for.
+  if (!thread.worker || (flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE))) return attempt(at, length, flags);
+  int64_t got = 0;
+  for (;;) {
+    auto next = [&] { return attempt(at + got, length - got, flags | MSG_DONTWAIT); };
+    long result = next();
+    if (result == -EAGAIN && MayBlock(thread, fd, POLLIN)) result = WhenReady(thread, fd, POLLIN, next);
+    if (result > 0) got += result;
+    bool all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK) && OptionOf(fd, SO_TYPE) == SOCK_STREAM;
+    if (!all || result <= 0 || got >= length || !MayBlock(thread, fd, POLLIN)) return got > 0 ? got : result;
   }
-  return result;
 }
 
 template <typename Try>
@@ -113,18 +120,19 @@ static long Transmit(const Thread& thread, int fd, const uint8_t* at, int64_t le
   if (!thread.worker || (flags & MSG_DONTWAIT)) return attempt(at, length, flags);
   int64_t sent = 0;
   for (;;) {
-    long result = attempt(at + sent, length - sent, flags | MSG_DONTWAIT);
-    if (result >= 0) sent += result;
-    bool more = result == -EAGAIN || (result > 0 && sent < length);
-    if (!more || !MayBlock(thread, fd)) return sent > 0 ? sent : result;
-    if (long error = BeforeBlocking(thread, fd, POLLOUT)) return sent > 0 ? sent : error;
+    auto next = [&] { return attempt(at + sent, length - sent, flags | MSG_DONTWAIT); };
+    long result = next();
+    if (result == -EAGAIN && MayBlock(thread, fd, POLLOUT)) result = WhenReady(thread, fd, POLLOUT, next);
+    if (result > 0) sent += result;
+    if (result <= 0 || sent >= length || !MayBlock(thread, fd, POLLOUT)) return sent > 0 ? sent : result;
   }
 }
 
 static long Recv(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
   uint8_t* at = buffer.Window(thread.env, offset, &length);
   if (at == nullptr) return 0;
-  return Receive(thread, fd, flags, [&](int how) { return Answer(recv(fd, at, length, how)); });
+  return Receive(thread, fd, at, length, flags,
+                 [&](uint8_t* to, int64_t count, int how) { return Answer(recv(fd, to, count, how)); });
 }
 
 static long Send(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
@@ -138,8 +146,9 @@ static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64
   uint8_t* at = buffer.Window(thread.env, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
-  return Receive(thread, fd, flags,
-                 [&](int how) { return Answer(recvfrom(fd, at, length, how, AnyOf(address), RoomOf(address))); });
+  return Receive(thread, fd, at, length, flags, [&](uint8_t* to, int64_t count, int how) {
+    return Answer(recvfrom(fd, to, count, how, AnyOf(address), RoomOf(address)));
+  });
 }
 
 static long Sendto(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
