@@ -35,7 +35,7 @@ static long ReadReady(int fd, mode_t kind, uint8_t* at, int64_t length) {
 }
 
 static long ReadFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   mode_t kind = length == 0 ? 0 : KindThatBlocks(thread, fd, POLLIN);
   if (kind == 0) return Answer(read(fd, at, length));
@@ -66,7 +66,7 @@ static long WriteInPieces(const Thread& thread, int fd, mode_t kind, const uint8
 }
 
 static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   mode_t kind = KindThatBlocks(thread, fd, POLLOUT);
   if (kind == 0 || (length == 0 && !S_ISSOCK(kind))) return Answer(write(fd, at, length));

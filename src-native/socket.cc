@@ -129,21 +129,21 @@ static long Transmit(const Thread& thread, int fd, const uint8_t* at, int64_t le
 }
 
 static long Recv(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   return Receive(thread, fd, at, length, flags,
                  [&](uint8_t* to, int64_t count, int how) { return Answer(recv(fd, to, count, how)); });
 }
 
 static long Send(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   return Transmit(thread, fd, at, length, flags,
                   [&](const uint8_t* from, int64_t count, int how) { return Answer(send(fd, from, count, how)); });
 }
 
 static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
   return Receive(thread, fd, at, length, flags, [&](uint8_t* to, int64_t count, int how) {
@@ -152,7 +152,7 @@ static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64
 }
 
 static long Sendto(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
   return Transmit(thread, fd, at, length, flags, [&](const uint8_t* from, int64_t count, int how) {
@@ -162,18 +162,37 @@ static long Sendto(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t
 
 static long Shutdown(Thread&, int fd, int how) { return Answer(shutdown(fd, how)); }
 
-static long Getsockopt(Thread& thread, int fd, int level, int name, Bytes value) {
-  // Its value holds a pointer through which the kernel writes.
-  if (level == IPPROTO_TCP && name == TCP_ZEROCOPY_RECEIVE) {
-    ThrowRange(thread.env, "optname", "other than TCP_ZEROCOPY_RECEIVE", name);
-    return 0;
-  }
-  int64_t room = -1;
-  uint8_t* at = value.Window(thread.env, 0, &room);
-  if (at == nullptr) return 0;
+// Since Linux 6.7; the headers of an older libc do not know it.
+#ifndef TCP_AO_GET_KEYS
+#define TCP_AO_GET_KEYS 41
+#endif
+
+// Options with which the kernel writes elsewhere than into `optlen` bytes: through a pointer in the value, or as many
+// structs as the value asks for, or, with a filter, 8 bytes for each of `optlen`.
+static bool WritesElsewhere(const Thread& thread, int level, int name) {
+  bool elsewhere = (level == IPPROTO_TCP && (name == TCP_ZEROCOPY_RECEIVE || name == TCP_AO_GET_KEYS)) ||
+                   (level == SOL_SOCKET && name == SO_GET_FILTER);
+  if (elsewhere)
+    ThrowRange(thread.env, "optname", "other than SO_GET_FILTER, TCP_AO_GET_KEYS, TCP_ZEROCOPY_RECEIVE", name);
+  return elsewhere;
+}
+
+static long AskOption(int fd, int level, int name, void* value, int64_t room) {
   auto length = static_cast<socklen_t>(std::min<int64_t>(room, INT32_MAX));
-  long result = Answer(getsockopt(fd, level, name, at, &length));
+  long result = Answer(getsockopt(fd, level, name, value, &length));
   return result == 0 ? static_cast<long>(length) : result;
+}
+
+static long GetsockoptInts(Thread& thread, int fd, int level, int name, Array<int32_t> value) {
+  if (WritesElsewhere(thread, level, name) || !value.Holds(thread.env, "optval", 1)) return 0;
+  return AskOption(fd, level, name, value.data, static_cast<int64_t>(value.length * sizeof(int32_t)));
+}
+
+static long GetsockoptBytes(Thread& thread, int fd, int level, int name, Bytes value) {
+  if (WritesElsewhere(thread, level, name)) return 0;
+  int64_t room = -1;
+  uint8_t* at = value.Window(thread, 0, &room, "optval");
+  return at == nullptr ? 0 : AskOption(fd, level, name, at, room);
 }
 
 static long SetsockoptInt(Thread&, int fd, int level, int name, int value) {
@@ -182,7 +201,7 @@ static long SetsockoptInt(Thread&, int fd, int level, int name, int value) {
 
 static long SetsockoptBytes(Thread& thread, int fd, int level, int name, Bytes value) {
   int64_t length = -1;
-  uint8_t* at = value.Window(thread.env, 0, &length);
+  uint8_t* at = value.Window(thread, 0, &length, "optval");
   if (at == nullptr) return 0;
   return Answer(setsockopt(fd, level, name, at, static_cast<socklen_t>(std::min<int64_t>(length, INT32_MAX))));
 }
@@ -250,28 +269,29 @@ static long SockaddrUnix(Thread&, Memory* memory, std::string text) {
   return 0;
 }
 
-// -1 while the memory holds no address.
-static long SockaddrFamily(Thread&, Memory* memory) {
-  Address* address = AddressOf(memory);
+// -1 while the memory holds no address. The kernel says so through the length, and leaves the bytes that were there.
+static int FamilyOf(const Address* address) {
   return address == nullptr || address->length < sizeof(sa_family_t) ? -1 : address->storage.ss_family;
 }
 
+static long SockaddrFamily(Thread&, Memory* memory) { return FamilyOf(AddressOf(memory)); }
+
 static long SockaddrPort(Thread&, Memory* memory) {
   Address* address = AddressOf(memory);
-  if (address == nullptr) return 0;
-  if (address->storage.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in*>(&address->storage)->sin_port);
-  if (address->storage.ss_family == AF_INET6)
-    return ntohs(reinterpret_cast<sockaddr_in6*>(&address->storage)->sin6_port);
+  int family = FamilyOf(address);
+  if (family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in*>(&address->storage)->sin_port);
+  if (family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6*>(&address->storage)->sin6_port);
   return 0;
 }
 
 static std::string TextOf(Address* address) {
   char text[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE] = "";
-  if (address->storage.ss_family == AF_INET) {
+  int family = FamilyOf(address);
+  if (family == AF_INET) {
     inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&address->storage)->sin_addr, text, sizeof text);
     return text;
   }
-  if (address->storage.ss_family == AF_INET6) {
+  if (family == AF_INET6) {
     auto* in6 = reinterpret_cast<sockaddr_in6*>(&address->storage);
     inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
     if (in6->sin6_scope_id == 0) return text;
@@ -279,7 +299,7 @@ static std::string TextOf(Address* address) {
     bool named = if_indextoname(in6->sin6_scope_id, name) != nullptr;
     return std::string(text) + "%" + (named ? name : std::to_string(in6->sin6_scope_id));
   }
-  if (address->storage.ss_family == AF_UNIX && address->length > offsetof(sockaddr_un, sun_path)) {
+  if (family == AF_UNIX && address->length > offsetof(sockaddr_un, sun_path)) {
     auto* un = reinterpret_cast<sockaddr_un*>(&address->storage);
     size_t length = std::min<size_t>(address->length - offsetof(sockaddr_un, sun_path), sizeof un->sun_path);
     if (un->sun_path[0] != '\0') length = strnlen(un->sun_path, length);
@@ -296,7 +316,7 @@ static napi_value SockaddrText(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data) != napi_ok) return nullptr;
   ReadParameter(*static_cast<Thread*>(data), 0, nullptr, &memory);
   Address* address = AddressOf(memory);
-  std::string value = address == nullptr ? std::string() : TextOf(address);
+  std::string value = TextOf(address);
   napi_create_string_utf8(env, value.data(), value.size(), &text);
   return text;
 }
@@ -313,7 +333,8 @@ void InitSocket(Family family) {
   family.Function<Recvfrom>("recvfrom");
   family.Function<Sendto>("sendto");
   family.Function<Shutdown>("shutdown");
-  family.Function<Getsockopt>("getsockopt");
+  family.Function<GetsockoptInts>("getsockopt_ints");
+  family.Function<GetsockoptBytes>("getsockopt_bytes");
   family.Function<SetsockoptInt>("setsockopt_int");
   family.Function<SetsockoptBytes>("setsockopt_bytes");
   family.Function<Getsockname>("getsockname");
