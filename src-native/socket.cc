@@ -22,11 +22,6 @@ struct Address {
   socklen_t length;
 
   sockaddr* Any() { return reinterpret_cast<sockaddr*>(&storage); }
-  // For the kernel to fill: all the room there is.
-  socklen_t* Room() {
-    length = sizeof storage;
-    return &length;
-  }
 };
 
 static Address* AddressOf(Memory* memory) {
@@ -34,7 +29,16 @@ static Address* AddressOf(Memory* memory) {
 }
 
 static sockaddr* AnyOf(Address* address) { return address == nullptr ? nullptr : address->Any(); }
-static socklen_t* RoomOf(Address* address) { return address == nullptr ? nullptr : address->Room(); }
+
+// A call that fills an address, given all the room there is. One that fails leaves the address that was there.
+template <typename Call>
+static long Filling(Address* address, Call call) {
+  if (address == nullptr) return Answer(call(nullptr, nullptr));
+  socklen_t length = sizeof address->storage;
+  long result = Answer(call(address->Any(), &length));
+  if (result >= 0) address->length = length;
+  return result;
+}
 
 static long Socket(Thread&, int domain, int type, int protocol) { return Answer(socket(domain, type, protocol)); }
 
@@ -60,7 +64,9 @@ static long OptionOf(int fd, int name) {
 
 static long Accept4(Thread& thread, int fd, int flags, Memory* memory) {
   Address* address = AddressOf(memory);
-  auto take = [&] { return Answer(accept4(fd, AnyOf(address), RoomOf(address), flags)); };
+  auto take = [&] {
+    return Filling(address, [&](sockaddr* any, socklen_t* room) { return accept4(fd, any, room, flags); });
+  };
   // What is no listener refuses at once, and may never become readable.
   if (!MayBlock(thread, fd, POLLIN) || OptionOf(fd, SO_ACCEPTCONN) != 1) return take();
   return WhenReady(thread, fd, POLLIN, [&] {
@@ -147,7 +153,7 @@ static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
   return Receive(thread, fd, at, length, flags, [&](uint8_t* to, int64_t count, int how) {
-    return Answer(recvfrom(fd, to, count, how, AnyOf(address), RoomOf(address)));
+    return Filling(address, [&](sockaddr* any, socklen_t* room) { return recvfrom(fd, to, count, how, any, room); });
   });
 }
 
@@ -208,12 +214,12 @@ static long SetsockoptBytes(Thread& thread, int fd, int level, int name, Bytes v
 
 static long Getsockname(Thread&, int fd, Memory* memory) {
   Address* address = AddressOf(memory);
-  return address == nullptr ? -EFAULT : Answer(getsockname(fd, address->Any(), address->Room()));
+  return Filling(address, [&](sockaddr* any, socklen_t* room) { return getsockname(fd, any, room); });
 }
 
 static long Getpeername(Thread&, int fd, Memory* memory) {
   Address* address = AddressOf(memory);
-  return address == nullptr ? -EFAULT : Answer(getpeername(fd, address->Any(), address->Room()));
+  return Filling(address, [&](sockaddr* any, socklen_t* room) { return getpeername(fd, any, room); });
 }
 
 // "fe80::1%lo" or "fe80::1%1": the interface that a link-local address belongs to.
@@ -225,7 +231,8 @@ static bool SplitScope(std::string* text, uint32_t* scope) {
   text->resize(percent);
   *scope = if_nametoindex(name.c_str());
   if (*scope == 0 && !name.empty() && name.find_first_not_of("0123456789") == std::string::npos) {
-    *scope = static_cast<uint32_t>(strtoul(name.c_str(), nullptr, 10));
+    unsigned long number = strtoul(name.c_str(), nullptr, 10);
+    if (number <= UINT32_MAX) *scope = static_cast<uint32_t>(number);
   }
   return *scope != 0;
 }
