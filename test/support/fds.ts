@@ -145,3 +145,12 @@ export function unused(): number {
 export function abstractName(): string {
   return `\0fdmux-test-${process.pid}-${process.hrtime.bigint()}`;
 }
+
+/** An ArrayBuffer of ES2024, which the types of ES2023 do not know. */
+export function resizable(length: number, maxByteLength: number): ArrayBuffer & { resize(length: number): void } {
+  const make = ArrayBuffer as unknown as new (
+    length: number,
+    options: { maxByteLength: number },
+  ) => ArrayBuffer & { resize(length: number): void };
+  return new make(length, { maxByteLength });
+}
