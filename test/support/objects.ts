@@ -1,6 +1,6 @@
 /** What the tests of objects and selectors share: descriptors that are closed again, children, threads, hostile values. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -28,6 +28,13 @@ export function mine(fd: number): number {
   onTestFinished(() => {
     if (owned.delete(fd)) sys.close(fd);
   });
+  return fd;
+}
+
+/** A regular file, open for reading. Node.js closes at a worker's end what openSync opened and closeSync has not closed. */
+export function regularFile(): number {
+  const fd = openSync(fileURLToPath(import.meta.url), 'r');
+  onTestFinished(() => closeSync(fd));
   return fd;
 }
 
