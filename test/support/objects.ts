@@ -10,6 +10,8 @@ import * as sys from 'fdmux/sys';
 import { onTestFinished } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+/** What children and threads import: they run no TypeScript. */
+const compiled = new URL('../../dist/src/index.js', import.meta.url).href;
 
 /** A pipe, closed when the test ends unless `close` did before. */
 export function pipe(flags: number = sys.O_CLOEXEC): [r: number, w: number] {
@@ -157,21 +159,31 @@ export function hasIPv6(): boolean {
   return existsSync('/proc/net/if_inet6') && /^0{31}1 /m.test(readFileSync('/proc/net/if_inet6', 'utf8'));
 }
 
-/** Runs CommonJS text in a thread, which gets `data` as `workerData`. @returns when it has ended */
-export function thread(text: string, data: unknown): Promise<void> {
-  const worker = new Worker(text, { eval: true, workerData: data });
+/** Runs the body of an async function of `data` and `fdmux` in a thread. @returns its result */
+export function thread<T = void>(body: string, data: unknown): Promise<T> {
+  const worker = new Worker(
+    `const { parentPort, workerData } = require('node:worker_threads');
+     import(${JSON.stringify(compiled)}).then(async (fdmux) => {
+       const body = async (data, fdmux) => { ${body} };
+       parentPort.postMessage(await body(workerData, fdmux));
+     });`,
+    { eval: true, workerData: data },
+  );
   return new Promise((resolve, reject) => {
+    let result: T;
+    worker.on('message', (message) => {
+      result = message;
+    });
     worker.on('error', reject);
-    worker.on('exit', () => resolve());
+    worker.on('exit', () => resolve(result));
   });
 }
 
 /** Writes a byte to `fd` from another thread, `ms` after it has started: nothing in this thread need run for it. */
 export function writeLater(fd: number, ms: number): Promise<void> {
   return thread(
-    `const { workerData: { fd, ms } } = require('node:worker_threads');
-     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-     require('node:fs').writeSync(fd, 'x');`,
+    `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, data.ms);
+     require('node:fs').writeSync(data.fd, 'x');`,
     { fd, ms },
   );
 }
