@@ -31,8 +31,9 @@ export default defineConfig({
           // The objects must do the same in worker_threads, where waits are cut into slices.
           include: ['test/{objects,selectors}/*.test.ts'],
           pool: 'threads',
-          // What one file closes, another must not be given meanwhile.
+          // One process has one table of descriptors: nobody else may open or close any meanwhile.
           fileParallelism: false,
+          sequence: { groupOrder: 1 },
         },
       },
     ],
