@@ -48,7 +48,7 @@ static void* need(void* memory) {
 
 // What is asked of a connection: with edges, everything from the beginning.
 static uint32_t mask(bool blocked) {
-  if (edge) return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  if (edge) return EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET;
   return blocked ? EPOLLOUT : EPOLLIN;
 }
 
@@ -119,9 +119,9 @@ static void echo(int fd, uint32_t events) {
       keep(fd, buffer + sent, count - sent);
       return;
     }
-    // A buffer that was not filled was all there is, as epoll(7) says, except for an end that came with the bytes:
-    // its edge is this one.
-    if (!edge || (count < BYTES && !(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)))) return;
+    // A buffer that was not filled was all there is, as epoll(7) says, unless this edge also told of an end, an error
+    // or urgent data, before which a read stops short.
+    if (!edge || (count < BYTES && !(events & ~(EPOLLIN | EPOLLOUT)))) return;
   }
 }
 

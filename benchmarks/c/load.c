@@ -4,7 +4,8 @@
 //   load HOST PORT --connections N --idle M --bytes B --seconds S [--warmup S] [--pid PID]
 //
 // Opens M connections that stay silent, then N that talk; loopback only. Prints one line of JSON. With --pid, it says
-// what CPU time the server used while it measured. Ends with 1 if a byte was lost or wrong or a connection failed.
+// what CPU time the server used while it measured, and how long it waited for one. Ends with 1 if a byte was lost or
+// wrong or a connection failed.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -262,6 +263,18 @@ static int64_t server_cpu(void) {
   return read_clock(clock);
 }
 
+// How long a process's main thread has been ready to run and had to wait for a CPU: a machine that is busy with
+// something else shows here.
+static int64_t waited(int pid) {
+  char path[64];
+  long long ran, wait;
+  snprintf(path, sizeof path, "/proc/%d/schedstat", pid);
+  FILE* file = fopen(path, "re");
+  if (file == NULL || fscanf(file, "%lld %lld", &ran, &wait) != 2) wait = 0;
+  if (file != NULL) fclose(file);
+  return wait;
+}
+
 static void usage(void) {
   fprintf(stderr,
           "usage: load HOST PORT --connections N --idle M --bytes B --seconds S [--warmup S] [--pid PID]\n"
@@ -325,6 +338,7 @@ int main(int argc, char** argv) {
     if (all[i].fd != -1) start_message(&all[i], now());
   }
   run_until(now() + (int64_t)(warmup * SECOND));
+  int64_t wait_before = waited(getpid()), server_wait_before = waited(server_pid);
   int64_t server_before = server_cpu();
   int64_t own_before = read_clock(CLOCK_PROCESS_CPUTIME_ID);
   int64_t start = window_start = now();
@@ -332,6 +346,8 @@ int main(int argc, char** argv) {
   double measured = (double)(now() - start) / SECOND;
   double own_cpu = (double)(read_clock(CLOCK_PROCESS_CPUTIME_ID) - own_before) / SECOND;
   double used = (double)(server_cpu() - server_before) / SECOND;
+  double wait = (double)(waited(getpid()) - wait_before) / SECOND;
+  double server_wait = (double)(waited(server_pid) - server_wait_before) / SECOND;
 
   stopping = true;
   run_until(now() + DRAIN_SECONDS * SECOND);
@@ -343,8 +359,11 @@ int main(int argc, char** argv) {
          connections, idle, bytes, (unsigned long long)messages, measured, (double)messages / measured);
   printf("\"latencyMicroseconds\":{\"median\":%.2f,\"p99\":%.2f,\"p999\":%.2f},", percentile(0.5) / 1000,
          percentile(0.99) / 1000, percentile(0.999) / 1000);
-  printf("\"cpuSeconds\":%.6f,\"cpuShare\":%.4f,", own_cpu, own_cpu / measured);
-  if (server_pid != 0) printf("\"serverCpuSeconds\":%.6f,\"serverCpuShare\":%.4f,", used, used / measured);
+  printf("\"cpuSeconds\":%.6f,\"cpuShare\":%.4f,\"waitShare\":%.4f,", own_cpu, own_cpu / measured, wait / measured);
+  if (server_pid != 0) {
+    printf("\"serverCpuSeconds\":%.6f,\"serverCpuShare\":%.4f,\"serverWaitShare\":%.4f,", used, used / measured,
+           server_wait / measured);
+  }
   printf("\"bytesLost\":%llu,\"bytesWrong\":%llu,\"connectionFailures\":%d,\"idleClosed\":%d}\n",
          (unsigned long long)lost, (unsigned long long)wrong, failures, idle_closed);
   return lost == 0 && wrong == 0 && failures == 0 && idle_closed == 0 ? 0 : 1;
