@@ -88,7 +88,8 @@ function load(): Native {
   return require('node-gyp-build')(fileURLToPath(packageRoot)) as Native;
 }
 
-export const native: Native = process.platform === 'linux' ? load() : unsupported();
+// A copy: V8 keeps what an addon exports as a dictionary, and looks each call up in it, 5 to 15 ns a time.
+export const native: Native = process.platform === 'linux' ? { ...load() } : unsupported();
 export const { frame } = native;
 
 /** A constant of the C headers. */
