@@ -74,15 +74,12 @@ static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
     });
     if (result == 1) result = 0;
   }
-  if (result == -EINPROGRESS) {
+  // EALREADY: a signal has interrupted this call before, and it is made again.
+  if (result == -EINPROGRESS || result == -EALREADY) {
     result = BeforeBlocking(thread, fd, POLLOUT);
     if (result == -EAGAIN) result = -EINPROGRESS;
-    if (result == 0) {
-      int error = 0;
-      socklen_t size = sizeof error;
-      result = Answer(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
-      if (result == 0) result = -error;
-    }
+    // Asked by connect itself: SO_ERROR would leave a refused socket in a state that no blocking connect leaves.
+    if (result == 0) result = Answer(connect(fd, AnyOf(address), address->length));
   }
   fcntl(fd, F_SETFL, mode);
   return result;

@@ -18,7 +18,7 @@ import { bytes, integer } from './sys/check.js';
 import type { Address } from './sys/index.js';
 import * as sys from './sys/index.js';
 
-const { AF_INET, AF_UNIX, O_NONBLOCK, POLLOUT, SO_ERROR, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } = sys;
+const { AF_INET, AF_UNIX, O_NONBLOCK, POLLOUT, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } = sys;
 
 const ADOPT = Symbol('adopt');
 /** The largest read that the kernel takes (read(2)): 2 GiB less a page. */
@@ -92,14 +92,10 @@ export class Socket extends Owner {
    */
   connect(address: Address): void {
     const fd = this.open();
-    let result = sys.connect(fd, address);
-    // An interrupted connect goes on by itself, and must not be called again.
-    if (result === -sys.EINTR) {
-      waitFor(fd, POLLOUT);
-      const error = new Int32Array(1);
-      succeeded('getsockopt', sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, error));
-      result = -(error[0] as number);
-    }
+    // On Linux an interrupted connect waits for the same connection when it is called again; a unix one begins anew.
+    let result: number;
+    do result = sys.connect(fd, address);
+    while (result === -sys.EINTR);
     if (result < 0) throw systemError('connect', result, addressText(address));
   }
 
