@@ -109,6 +109,7 @@ function serve(options: EpollEchoOptions): void {
 
   for (const client of clients.values()) client.close();
   listener.close();
+  operator.close();
   sys.close(epfd);
 }
 

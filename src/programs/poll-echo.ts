@@ -87,6 +87,7 @@ function serve(options: ServeOptions): void {
 
   for (const client of clients) client.close();
   listener.close();
+  operator.close();
 }
 
 export const pollEcho: Program = {

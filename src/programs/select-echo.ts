@@ -86,6 +86,7 @@ function serve(options: ServeOptions): void {
 
   for (const client of clients.values()) client.close();
   listener.close();
+  operator.close();
 }
 
 export const selectEcho: Program = {
