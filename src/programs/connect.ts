@@ -26,16 +26,18 @@ const { AF_INET, AF_INET6, EAGAIN, EINTR, SHUT_WR, STDIN_FILENO } = sys;
  * @throws SystemError ECONNREFUSED…
  */
 export function connect(address: InetAddress, interactive: boolean): string {
-  using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
   using socket = new Socket(address.family === 'IPv6' ? AF_INET6 : AF_INET);
   socket.connect(address);
   socket.setBlocking(false);
+  // Not before: until there is a connection, Ctrl-C ends the program as it ends any other.
+  using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
 
   const buffer = Buffer.alloc(65536);
   const keyboard = { fd: STDIN_FILENO };
   let typed = '';
   let toSend: Buffer = Buffer.alloc(0);
   let listening = true;
+  let farewell: 'exit' | 'end of input' = 'end of input';
   let atLineStart = true;
 
   const show = (bytes: Uint8Array): void => {
@@ -52,9 +54,11 @@ export function connect(address: InetAddress, interactive: boolean): string {
   for (;;) {
     // The keyboard waits while the server does not take what was typed before.
     const from = [signals, socket, ...(listening && toSend.length === 0 ? [keyboard] : [])];
-    const [readable, writable] = select(from, toSend.length > 0 ? [socket] : [], [], listening ? null : LAST_WORDS);
+    // What was typed is sent however long the server takes over it; only then is its silence an answer.
+    const timeout = listening || toSend.length > 0 ? null : LAST_WORDS;
+    const [readable, writable] = select(from, toSend.length > 0 ? [socket] : [], [], timeout);
     if (readable.includes(signals)) return 'interrupted';
-    if (readable.length + writable.length === 0) return 'end of input';
+    if (readable.length + writable.length === 0) return farewell;
 
     if (writable.length > 0) {
       const sent = sys.send(socket.fd, toSend);
@@ -64,7 +68,7 @@ export function connect(address: InetAddress, interactive: boolean): string {
     }
     if (readable.includes(socket)) {
       const count = sys.recv(socket.fd, buffer);
-      if (count === 0) return listening ? 'the server left' : 'end of input';
+      if (count === 0) return listening || toSend.length > 0 ? 'the server left' : farewell;
       if (count < 0 && count !== -EAGAIN && count !== -EINTR) throw systemError('recv', count);
       if (count > 0) {
         show(buffer.subarray(0, count));
@@ -75,16 +79,18 @@ export function connect(address: InetAddress, interactive: boolean): string {
       const count = sys.read(STDIN_FILENO, buffer);
       if (count === -EAGAIN || count === -EINTR) continue;
       const ended = count <= 0;
-      typed += ended ? '' : buffer.toString('latin1', 0, count);
-      const lines = typed.split('\n');
+      const lines = (ended ? '' : buffer.toString('latin1', 0, count)).split('\n');
+      lines[0] = typed + lines[0];
       typed = lines.pop() as string;
       // The last line may end with the input instead of a newline.
       if (ended && typed !== '') lines.push(typed);
-      const farewell = lines.indexOf('exit');
-      const said = farewell < 0 ? lines : lines.slice(0, farewell);
+      const exit = lines.indexOf('exit');
+      const said = exit < 0 ? lines : lines.slice(0, exit);
       toSend = Buffer.from(said.map((line) => `${line}\n`).join(''), 'latin1');
-      if (farewell >= 0 && toSend.length === 0) return 'exit';
-      listening = !ended && farewell < 0;
+      if (exit >= 0) farewell = 'exit';
+      // A person has seen the answers; in a pipe they may still be on their way.
+      if (exit >= 0 && interactive && toSend.length === 0) return farewell;
+      listening = !ended && exit < 0;
       if (!listening && toSend.length === 0) socket.shutdown(SHUT_WR);
       if (listening && toSend.length === 0) prompt();
     }

@@ -1,4 +1,5 @@
 /** What a program tells the person at its terminal: who came, what came, who left. */
+import { constants, fstatSync, openSync } from 'node:fs';
 import * as sys from '../../sys/index.js';
 
 /** How long an unread terminal or pipe may hold up a server before its lines are dropped, in milliseconds. */
@@ -21,12 +22,35 @@ export function excerpt(bytes: Uint8Array, length: number): string {
   return length > EXCERPT ? `"${text}"…` : `"${text}"`;
 }
 
+/**
+ * Standard output, non-blocking. A terminal that says it has room may have it for half a line, and would block for the
+ * other half; and O_NONBLOCK on standard output itself would be the shell's and its other programs', too: so it is opened
+ * once more. What cannot be (a socket) or need not be (a file) is used as it is.
+ */
+function openOutput(): number {
+  try {
+    const what = fstatSync(sys.STDOUT_FILENO);
+    if (!what.isCharacterDevice() && !what.isFIFO()) return sys.STDOUT_FILENO;
+    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return sys.STDOUT_FILENO;
+  }
+}
+
 export class Operator {
+  readonly #output = openOutput();
   #connected = 0;
   #dropped = 0;
+  /** Of a line that was cut short. */
+  #rest = Buffer.alloc(0);
 
   /** @param quiet say nothing but `announce`ments */
   constructor(readonly quiet: boolean) {}
+
+  /** Nothing more will be said. */
+  close(): void {
+    if (this.#output !== sys.STDOUT_FILENO) sys.close(this.#output);
+  }
 
   /** Somebody has come. */
   came(peer: string): void {
@@ -56,23 +80,31 @@ export class Operator {
    * while is dropped, and counted.
    */
   announce(line: string): void {
+    const patience = this.#dropped > 0 || this.#rest.length > 0 ? 0 : PATIENCE;
+    this.#rest = this.#rest.subarray(this.#write(this.#rest, patience));
     const note = this.#dropped > 0 ? `(${this.#dropped} lines not shown: nobody read them)\n` : '';
-    if (this.#write(Buffer.from(`${note}${line}\n`))) this.#dropped = 0;
-    else this.#dropped++;
+    const bytes = Buffer.from(`${note}${line}\n`);
+    const written = this.#rest.length > 0 ? 0 : this.#write(bytes, patience);
+    if (written === 0) {
+      this.#dropped++;
+    } else {
+      this.#dropped = 0;
+      this.#rest = bytes.subarray(written);
+    }
   }
 
-  #write(bytes: Buffer): boolean {
+  /** @returns how many bytes were written before the patience was at an end; all, when nobody will ever read them */
+  #write(bytes: Buffer, patience: number): number {
     for (let offset = 0; offset < bytes.length; ) {
-      ready.set(0, sys.STDOUT_FILENO, sys.POLLOUT);
-      // Once a line has begun it is finished, however long that takes.
-      const count = sys.poll(ready, 1, offset === 0 && this.#dropped > 0 ? 0 : PATIENCE);
+      ready.set(0, this.#output, sys.POLLOUT);
+      const count = sys.poll(ready, 1, patience);
       if (count === -sys.EINTR) continue;
-      if (count <= 0 && offset === 0) return false;
-      if (count <= 0) continue;
-      const written = sys.write(sys.STDOUT_FILENO, bytes, offset, Math.min(bytes.length - offset, sys.PIPE_BUF));
+      if (count <= 0) return offset;
+      const written = sys.write(this.#output, bytes, offset, Math.min(bytes.length - offset, sys.PIPE_BUF));
       if (written >= 0) offset += written;
-      else if (written !== -sys.EAGAIN && written !== -sys.EINTR) return true;
+      else if (written === -sys.EAGAIN) return offset;
+      else if (written !== -sys.EINTR) return bytes.length;
     }
-    return true;
+    return bytes.length;
   }
 }
