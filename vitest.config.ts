@@ -7,14 +7,34 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^fdmux$/, replacement: source('index.ts') },
+      { find: /^fdmux\/selectors$/, replacement: source('selectors/index.ts') },
       { find: /^fdmux\/sys$/, replacement: source('sys/index.ts') },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    // A process for each file: descriptors are counted, signals sent, limits lowered.
-    pool: 'forks',
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'process',
+          include: ['test/**/*.test.ts'],
+          // A process for each file: descriptors are counted, signals sent, limits lowered.
+          pool: 'forks',
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'worker',
+          // The objects must do the same in worker_threads, where waits are cut into slices.
+          include: ['test/{objects,selectors}/*.test.ts'],
+          pool: 'threads',
+          // What one file closes, another must not be given meanwhile.
+          fileParallelism: false,
+        },
+      },
+    ],
   },
 });
