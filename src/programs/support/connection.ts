@@ -59,6 +59,10 @@ export class Connection {
     return 'gone';
   }
 
+  toString(): string {
+    return `${this.peer}(${this.fd})`;
+  }
+
   close(): void {
     sys.close(this.fd);
   }

@@ -1,9 +1,12 @@
 /** What a program tells the person at its terminal: who came, what came, who left. */
+import { isatty } from 'node:tty';
 import * as sys from '../../sys/index.js';
 
 /** How long an unread terminal or pipe may hold up a server before its lines are dropped, in milliseconds. */
 const PATIENCE = 200;
 const EXCERPT = 32;
+/** How many of a list are named in one line. */
+const NAMED = 8;
 
 const ready = new sys.PollFds(1);
 
@@ -21,8 +24,27 @@ export function excerpt(bytes: Uint8Array, length: number): string {
   return length > EXCERPT ? `"${text}"…` : `"${text}"`;
 }
 
+/** Text for a terminal, which obeys what it is sent: control characters are shown, not sent. Lines stay lines. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (char) => {
+    if (char === '\r') return '';
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
+/** A list in one line: the first few by name. */
+export function listed(list: Iterable<{ toString(): string }>): string {
+  const all = [...list];
+  if (all.length === 0) return '(none)';
+  const more = all.length > NAMED ? ` and ${all.length - NAMED} more` : '';
+  return `${all.slice(0, NAMED).join(' ')}${more}`;
+}
+
 export class Operator {
   #connected = 0;
+  /** The question that stands at the end of the screen. */
+  #question = '';
   #dropped = 0;
 
   /** @param quiet say nothing but `announce`ments */
@@ -51,13 +73,32 @@ export class Operator {
     if (!this.quiet) this.announce(line);
   }
 
+  /** A question, at the end of which the operator types; other lines may come before the answer. */
+  ask(question: string): void {
+    if (this.quiet) return;
+    // Only a terminal shows the end of the line that is typed.
+    if (isatty(sys.STDIN_FILENO)) {
+      this.#question = question;
+      this.#write(Buffer.from(question));
+    } else {
+      this.announce(question);
+    }
+  }
+
+  /** The question stands no more. @param ended whether its line has been: a terminal shows the end of what is typed */
+  answered(ended: boolean): void {
+    if (this.#question !== '' && !ended) this.#write(Buffer.from('\n'));
+    this.#question = '';
+  }
+
   /**
    * A line for everybody. A server must not hang on a terminal that nobody reads: what cannot be written within a short
    * while is dropped, and counted.
    */
   announce(line: string): void {
     const note = this.#dropped > 0 ? `(${this.#dropped} lines not shown: nobody read them)\n` : '';
-    if (this.#write(Buffer.from(`${note}${line}\n`))) this.#dropped = 0;
+    const around = this.#question === '' ? ['', ''] : ['\n', this.#question];
+    if (this.#write(Buffer.from(`${around[0]}${note}${line}\n${around[1]}`))) this.#dropped = 0;
     else this.#dropped++;
   }
 
