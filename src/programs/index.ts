@@ -9,18 +9,22 @@ import { selectChat } from './select-chat.js';
 import { selectEcho } from './select-echo.js';
 import { selectQueues } from './select-queues.js';
 import { selectTimeoutEcho } from './select-timeout-echo.js';
+import { selectorsEcho } from './selectors-echo.js';
+import { selectorsServer } from './selectors-server.js';
 
 /** Each has parsed options of its own kind: the command fills them from the program's own list. */
 export const programs: readonly Program<never>[] = [
   selectEcho,
   epollEcho,
   pollEcho,
+  selectorsEcho,
   selectTimeoutEcho,
   selectQueues,
   blockingEcho,
   nonblockingPoll,
   levelTriggered,
   selectChat,
+  selectorsServer,
 ];
 
 export type { Program, ServeOptions };
