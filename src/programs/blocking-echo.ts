@@ -17,7 +17,7 @@ import { SignalPipe } from '../signal-pipe.js';
 import { Socket } from '../socket.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
 const MESSAGE = 65536;
@@ -83,7 +83,9 @@ function serve(options: ServeOptions): void {
   try {
     for (;;) {
       // A listener that cannot accept stays readable, too.
-      const [readable] = listener.shut ? select([signals], [], [], RETRY) : select([signals, listener], [], []);
+      const [readable] = listener.shut
+        ? select([signals], [], [], listener.timeout)
+        : select([signals, listener], [], []);
       if (readable.includes(signals)) break;
       listener.admit(converse, 1);
     }
@@ -91,6 +93,7 @@ function serve(options: ServeOptions): void {
     if (!(error instanceof Stopped)) throw error;
   }
   listener.close();
+  operator.close();
 }
 
 export const blockingEcho: Program = {

@@ -62,6 +62,7 @@ function serve(options: LevelTriggeredOptions): void {
     said = times;
     saidAt = now;
   }
+  operator.close();
 }
 
 function nth(n: number): string {

@@ -106,6 +106,7 @@ function serve(options: NonblockingPollOptions): void {
   }
 
   for (const { socket } of guests) socket.close();
+  operator.close();
 }
 
 export const nonblockingPoll: Program<NonblockingPollOptions> = {

@@ -11,7 +11,7 @@ import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
 import { Keyboard } from './support/keyboard.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
 const { POLLIN, POLLOUT, PollFds } = sys;
@@ -64,7 +64,7 @@ function serve(options: ServeOptions): void {
   };
 
   for (;;) {
-    const count = sys.poll(fds, FIRST_CLIENT + clients.length, listener.shut ? RETRY : -1);
+    const count = sys.poll(fds, FIRST_CLIENT + clients.length, listener.timeout);
     if (count === -sys.EINTR) continue;
     if (count < 0) throw systemError('poll', count);
 
@@ -78,7 +78,7 @@ function serve(options: ServeOptions): void {
       const client = clients[i] as Connection;
       if (fds.revents(FIRST_CLIENT + i) !== 0) settle(i, client, client.serve());
     }
-    if (count === 0 || fds.revents(LISTENER) !== 0) {
+    if (listener.overdue || fds.revents(LISTENER) !== 0) {
       listener.admit(welcome);
       // A listener that cannot accept stays readable: poll would return at once, again and again.
       fds.set(LISTENER, listener.shut ? -1 : listener.fd, POLLIN);
@@ -87,6 +87,7 @@ function serve(options: ServeOptions): void {
 
   for (const client of clients) client.close();
   listener.close();
+  operator.close();
 }
 
 export const pollEcho: Program = {

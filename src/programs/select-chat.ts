@@ -19,7 +19,7 @@ import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Keyboard } from './support/keyboard.js';
 import { Lines } from './support/lines.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator, printable } from './support/operator.js';
 
 /** How many messages of one client may wait for an answer before it is not read from. */
@@ -162,20 +162,20 @@ function serve(options: ServeOptions): void {
     // A listener that cannot accept stays readable: select would return at once, again and again.
     const door = listener.shut ? [] : [listener];
     const questioned = asked === undefined ? [] : [keyboard];
-    const timeout = listener.shut ? RETRY : null;
+    const timeout = listener.shut ? listener.timeout : null;
     const [readable, writable] = select([signals, ...door, ...questioned, ...heard], owed, [], timeout);
     if (readable.includes(signals)) break;
 
     for (const guest of writable) if (guests.has(guest)) pay(guest);
     for (const guest of readable) if (guest instanceof Guest && guests.has(guest)) hear(guest);
     if (readable.includes(keyboard)) type();
-    const timeIsUp = readable.length + writable.length === 0;
-    if (readable.includes(listener) || timeIsUp) listener.admit(welcome);
+    if (readable.includes(listener) || listener.overdue) listener.admit(welcome);
   }
 
   operator.answered(false);
   for (const guest of guests) sys.close(guest.fd);
   listener.close();
+  operator.close();
 }
 
 function shown(text: string): string {

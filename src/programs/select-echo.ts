@@ -15,7 +15,7 @@ import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
 import { Keyboard } from './support/keyboard.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
 const { FD_SETSIZE, FdSet } = sys;
@@ -58,7 +58,7 @@ function serve(options: ServeOptions): void {
   for (;;) {
     readable.copy(reading);
     writable.copy(writing);
-    const timeoutUs = listener.shut ? RETRY * 1000 : null;
+    const timeoutUs = listener.shut ? listener.timeout * 1000 : null;
     const count = sys.select(highest + 1, readable, writable, null, timeoutUs);
     if (count === -sys.EINTR) continue;
     if (count < 0) throw systemError('select', count);
@@ -68,7 +68,7 @@ function serve(options: ServeOptions): void {
       if (keyboard.read().length > 0) break;
       if (keyboard.ended) reading.delete(keyboard.fd);
     }
-    if (count === 0 || readable.has(listener.fd)) {
+    if (listener.overdue || readable.has(listener.fd)) {
       listener.admit(welcome);
       // A listener that cannot accept stays readable: select would return at once, again and again.
       if (listener.shut) reading.delete(listener.fd);
@@ -82,6 +82,7 @@ function serve(options: ServeOptions): void {
 
   for (const client of clients.values()) client.close();
   listener.close();
+  operator.close();
 }
 
 export const selectEcho: Program = {

@@ -20,7 +20,7 @@ import { select } from '../select.js';
 import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { excerpt, listed, Operator } from './support/operator.js';
 
 /** The longest message, in bytes, and how many a queue holds: together, what a client can make the server hold. */
@@ -122,7 +122,7 @@ function serve(options: ServeOptions): void {
 
   for (;;) {
     if (!operator.quiet) operator.say(`inputs: ${listed(inputs)}   outputs: ${listed(outputs)}`);
-    const timeout = listener.shut && !inputs.has(listener) ? RETRY : null;
+    const timeout = listener.shut ? listener.timeout : null;
     const [readable, writable, exceptional] = select([...inputs, signals], [...outputs], [...clients], timeout);
     if (readable.includes(signals)) break;
     if (!operator.quiet && exceptional.length > 0) operator.say(`exceptional: ${listed(exceptional)}`);
@@ -131,8 +131,7 @@ function serve(options: ServeOptions): void {
     for (const client of readable) if (client instanceof Client && clients.has(client)) read(client);
     for (const client of writable) if (clients.has(client)) write(client);
     for (const client of exceptional) if (clients.has(client)) except(client);
-    const timeIsUp = readable.length + writable.length + exceptional.length === 0;
-    if (readable.includes(listener) || timeIsUp) {
+    if (readable.includes(listener) || listener.overdue) {
       listener.admit(welcome);
       // A listener that cannot accept stays readable: select would return at once, again and again.
       if (listener.shut) inputs.delete(listener);
@@ -140,7 +139,7 @@ function serve(options: ServeOptions): void {
     }
   }
 
-  for (const open of [...clients, listener]) open.close();
+  for (const open of [...clients, listener, operator]) open.close();
 }
 
 export const selectQueues: Program = {

@@ -55,11 +55,10 @@ function serve(options: SelectTimeoutEchoOptions): void {
     for (const ready of [...rlist, ...wlist]) {
       if (ready instanceof Connection) echo(ready);
     }
-    const timeIsUp = rlist.length + wlist.length === 0;
-    if (rlist.includes(listener) || (timeIsUp && listener.shut)) admit();
+    if (rlist.includes(listener) || listener.overdue) admit();
   }
 
-  for (const open of new Set([...inputs, ...outputs, listener])) open.close();
+  for (const open of new Set([...inputs, ...outputs, listener, operator])) open.close();
 }
 
 export const selectTimeoutEcho: Program<SelectTimeoutEchoOptions> = {

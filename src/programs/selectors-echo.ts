@@ -15,7 +15,7 @@ import { DefaultSelector, EVENT_READ, EVENT_WRITE } from '../selectors/index.js'
 import { SignalPipe } from '../signal-pipe.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
 type Callback = (fileobj: Descriptor) => void;
@@ -46,7 +46,8 @@ function serve(options: ServeOptions): void {
       }
     });
     // A listener that cannot accept stays readable: select would return at once, again and again.
-    if (door.shut) selector.unregister(door);
+    if (!door.shut) on(door, EVENT_READ, accept);
+    else if (selector.getMap().has(door)) selector.unregister(door);
   };
 
   const read = (client: Connection): void => settle(client, client.serve());
@@ -72,13 +73,14 @@ function serve(options: ServeOptions): void {
   on(signals, EVENT_READ, stop);
   on(listener, EVENT_READ, accept);
   while (!stopped) {
-    const ready = selector.select(selector.getMap().has(listener) ? null : RETRY);
-    if (ready.length === 0) on(listener, EVENT_READ, accept);
+    const ready = selector.select(listener.shut ? listener.timeout : null);
+    if (listener.overdue) accept(listener);
     for (const [key] of ready) key.data(key.fileobj);
   }
 
   for (const client of clients) client.close();
   listener.close();
+  operator.close();
 }
 
 export const selectorsEcho: Program = {

@@ -13,7 +13,7 @@ import { DefaultSelector, EVENT_READ, EVENT_WRITE, type SelectorKey } from '../s
 import { SignalPipe } from '../signal-pipe.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection } from './support/connection.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
 /** How many ready keys are shown in a turn. */
@@ -54,8 +54,8 @@ function serve(options: ServeOptions): void {
       }
     });
     // A listener that cannot accept stays readable: select would return at once, again and again.
-    if (listener.shut) selector.unregister(listener);
-    else openDoor();
+    if (!listener.shut) openDoor();
+    else if (selector.getMap().has(listener)) selector.unregister(listener);
   };
 
   const echo = (key: Key, client: Connection): void => {
@@ -71,15 +71,16 @@ function serve(options: ServeOptions): void {
   };
 
   for (;;) {
-    const ready = selector.select(listener.shut ? RETRY : null);
+    const ready = selector.select(listener.shut ? listener.timeout : null);
     if (!operator.quiet) show(ready);
     if (ready.some(([key]) => key.fileobj === signals)) break;
     for (const [key] of ready) if (key.data !== null) echo(key, key.data);
-    if (ready.length === 0 || ready.some(([key]) => key.fileobj === listener)) admit();
+    if (listener.overdue || ready.some(([key]) => key.fileobj === listener)) admit();
   }
 
   for (const { data: client } of selector.getMap().values()) client?.close();
   listener.close();
+  operator.close();
 }
 
 function named(events: number): string {

@@ -36,7 +36,8 @@ export interface Native {
   recvfrom(buffer: Uint8Array): void;
   sendto(buffer: Uint8Array): void;
   shutdown(): void;
-  getsockopt(value: Uint8Array): void;
+  getsockopt_ints(value: Int32Array): void;
+  getsockopt_bytes(value: Uint8Array): void;
   setsockopt_int(): void;
   setsockopt_bytes(value: Uint8Array): void;
   getsockname(): void;

@@ -7,7 +7,7 @@ import type { ServeOptions } from '../program.js';
 import type { Operator } from './operator.js';
 
 /** How long a door stays shut before it is tried again although nobody left, in milliseconds. */
-export const RETRY = 1000;
+const RETRY = 1000;
 /** How many newcomers are let in before the others are served again. */
 const AT_ONCE = 256;
 
@@ -42,8 +42,9 @@ export function listen(name: string, options: ServeOptions, operator: Operator):
 
 export class Listener {
   readonly fd: number;
-  /** Nobody can be let in: wait for others, and try again when one of them leaves or after `RETRY` ms. */
+  /** Nobody can be let in: wait for the others, and try again when one of them leaves or when it is `overdue`. */
   shut = false;
+  #retryAt = 0;
   readonly #name: string;
   readonly #operator: Operator;
   /** Descriptors from here up are of no use to the program. */
@@ -73,26 +74,39 @@ export class Listener {
   admit(welcome: (fd: number, peer: string) => void, atMost = AT_ONCE): boolean {
     this.shut = false;
     for (let i = 0; i < atMost; i++) {
-      const fd = sys.accept4(this.fd, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC, this.#peer);
+      let fd = this.#accept();
       if (fd >= this.#ceiling) {
         this.refuse(fd, `full: select(2) watches no descriptor above ${this.#ceiling - 1}`);
-      } else if (fd >= 0) {
+        continue;
+      }
+      if (fd >= 0) {
         welcome(fd, addressText(this.#peer.toJSON() as sys.Address));
-      } else if (fd === -sys.EAGAIN) {
-        return true;
-      } else if (fd === -sys.EMFILE || fd === -sys.ENFILE) {
-        if (this.#turnAway()) continue;
+        continue;
+      }
+      // Linux takes the descriptor before it looks for a newcomer: there may be nobody to turn away.
+      if (fd === -sys.EMFILE || fd === -sys.ENFILE) fd = this.#turnAway();
+      if (fd === -sys.EAGAIN) return true;
+      if (fd === -sys.EMFILE || fd === -sys.ENFILE || fd === -sys.ENOBUFS || fd === -sys.ENOMEM) {
         this.shut = true;
+        this.#retryAt = performance.now() + RETRY;
         return true;
-      } else if (fd === -sys.ENOBUFS || fd === -sys.ENOMEM) {
-        this.shut = true;
-        return true;
-      } else if (fd === -sys.EBADF || fd === -sys.EINVAL || fd === -sys.ENOTSOCK || fd === -sys.EFAULT) {
+      }
+      if (fd === -sys.EBADF || fd === -sys.EINVAL || fd === -sys.ENOTSOCK || fd === -sys.EFAULT) {
         throw systemError('accept4', fd);
       }
       // Anything else has happened to the newcomer, who is gone: accept(2), "Error handling".
     }
     return false;
+  }
+
+  /** How long to wait for others at most, in milliseconds: for ever (-1) while the door is open. */
+  get timeout(): number {
+    return this.shut ? Math.max(0, Math.ceil(this.#retryAt - performance.now())) : -1;
+  }
+
+  /** Whether a shut door is to be tried again. By the clock: busy clients may keep a wait from ever timing out. */
+  get overdue(): boolean {
+    return this.shut && performance.now() >= this.#retryAt;
   }
 
   /** Says why somebody cannot stay, and closes. */
@@ -109,14 +123,19 @@ export class Listener {
     return sys.fcntl(this.fd, sys.F_DUPFD_CLOEXEC, 0);
   }
 
-  #turnAway(): boolean {
+  #accept(): number {
+    return sys.accept4(this.fd, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC, this.#peer);
+  }
+
+  /** @returns what accept4 says when the reserve is given up for it, or why there is no reserve */
+  #turnAway(): number {
     if (this.#reserve < 0) this.#reserve = this.#takeReserve();
-    if (this.#reserve < 0) return false;
+    if (this.#reserve < 0) return this.#reserve;
     sys.close(this.#reserve);
-    const fd = sys.accept4(this.fd, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC, this.#peer);
+    const fd = this.#accept();
     if (fd >= 0) this.refuse(fd, 'no descriptors left, try again later');
     this.#reserve = this.#takeReserve();
-    return fd >= 0;
+    return fd;
   }
 
   toString(): string {

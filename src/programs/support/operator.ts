@@ -1,4 +1,5 @@
 /** What a program tells the person at its terminal: who came, what came, who left. */
+import { constants, fstatSync, openSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import * as sys from '../../sys/index.js';
 
@@ -41,14 +42,37 @@ export function listed(list: Iterable<{ toString(): string }>): string {
   return `${all.slice(0, NAMED).join(' ')}${more}`;
 }
 
+/**
+ * Standard output, non-blocking. A terminal that says it has room may have it for half a line, and would block for the
+ * other half; and O_NONBLOCK on standard output itself would be the shell's and its other programs', too: so it is opened
+ * once more. What cannot be (a socket) or need not be (a file) is used as it is.
+ */
+function openOutput(): number {
+  try {
+    const what = fstatSync(sys.STDOUT_FILENO);
+    if (!what.isCharacterDevice() && !what.isFIFO()) return sys.STDOUT_FILENO;
+    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  } catch {
+    return sys.STDOUT_FILENO;
+  }
+}
+
 export class Operator {
+  readonly #output = openOutput();
   #connected = 0;
   /** The question that stands at the end of the screen. */
   #question = '';
   #dropped = 0;
+  /** Of a line that was cut short. */
+  #rest = Buffer.alloc(0);
 
   /** @param quiet say nothing but `announce`ments */
   constructor(readonly quiet: boolean) {}
+
+  /** Nothing more will be said. */
+  close(): void {
+    if (this.#output !== sys.STDOUT_FILENO) sys.close(this.#output);
+  }
 
   /** Somebody has come. */
   came(peer: string): void {
@@ -79,7 +103,7 @@ export class Operator {
     // Only a terminal shows the end of the line that is typed.
     if (isatty(sys.STDIN_FILENO)) {
       this.#question = question;
-      this.#write(Buffer.from(question));
+      this.#put(question);
     } else {
       this.announce(question);
     }
@@ -87,7 +111,7 @@ export class Operator {
 
   /** The question stands no more. @param ended whether its line has been: a terminal shows the end of what is typed */
   answered(ended: boolean): void {
-    if (this.#question !== '' && !ended) this.#write(Buffer.from('\n'));
+    if (this.#question !== '' && !ended) this.#put('\n');
     this.#question = '';
   }
 
@@ -96,24 +120,36 @@ export class Operator {
    * while is dropped, and counted.
    */
   announce(line: string): void {
-    const note = this.#dropped > 0 ? `(${this.#dropped} lines not shown: nobody read them)\n` : '';
-    const around = this.#question === '' ? ['', ''] : ['\n', this.#question];
-    if (this.#write(Buffer.from(`${around[0]}${note}${line}\n${around[1]}`))) this.#dropped = 0;
-    else this.#dropped++;
+    const [before, after] = this.#question === '' ? ['', ''] : ['\n', this.#question];
+    this.#put(`${before}${line}\n${after}`);
   }
 
-  #write(bytes: Buffer): boolean {
-    for (let offset = 0; offset < bytes.length; ) {
-      ready.set(0, sys.STDOUT_FILENO, sys.POLLOUT);
-      // Once a line has begun it is finished, however long that takes.
-      const count = sys.poll(ready, 1, offset === 0 && this.#dropped > 0 ? 0 : PATIENCE);
-      if (count === -sys.EINTR) continue;
-      if (count <= 0 && offset === 0) return false;
-      if (count <= 0) continue;
-      const written = sys.write(sys.STDOUT_FILENO, bytes, offset, Math.min(bytes.length - offset, sys.PIPE_BUF));
-      if (written >= 0) offset += written;
-      else if (written !== -sys.EAGAIN && written !== -sys.EINTR) return true;
+  #put(text: string): void {
+    const patience = this.#dropped > 0 || this.#rest.length > 0 ? 0 : PATIENCE;
+    this.#rest = this.#rest.subarray(this.#write(this.#rest, patience));
+    const note = this.#dropped > 0 ? `(${this.#dropped} lines not shown: nobody read them)\n` : '';
+    const bytes = Buffer.from(`${note}${text}`);
+    const written = this.#rest.length > 0 ? 0 : this.#write(bytes, patience);
+    if (written === 0) {
+      this.#dropped++;
+    } else {
+      this.#dropped = 0;
+      this.#rest = bytes.subarray(written);
     }
-    return true;
+  }
+
+  /** @returns how many bytes were written before the patience was at an end; all, when nobody will ever read them */
+  #write(bytes: Buffer, patience: number): number {
+    for (let offset = 0; offset < bytes.length; ) {
+      ready.set(0, this.#output, sys.POLLOUT);
+      const count = sys.poll(ready, 1, patience);
+      if (count === -sys.EINTR) continue;
+      if (count <= 0) return offset;
+      const written = sys.write(this.#output, bytes, offset, Math.min(bytes.length - offset, sys.PIPE_BUF));
+      if (written >= 0) offset += written;
+      else if (written === -sys.EAGAIN) return offset;
+      else if (written !== -sys.EINTR) return bytes.length;
+    }
+    return bytes.length;
   }
 }
