@@ -29,6 +29,18 @@ export const echoPrograms: readonly EchoProgram[] = [
   { title: 'poll-echo', name: 'poll-echo', args: [], port: 7788, keyboard: true },
   { title: 'epoll-echo --trigger level', name: 'epoll-echo', args: ['--trigger', 'level'], port: 7788 },
   { title: 'epoll-echo --trigger edge', name: 'epoll-echo', args: ['--trigger', 'edge'], port: 7788 },
+  { title: 'selectors-echo', name: 'selectors-echo', args: [], port: 1234 },
+  { title: 'select-timeout-echo', name: 'select-timeout-echo', args: [], port: 9999, descriptors: 1024 },
+  { title: 'select-queues', name: 'select-queues', args: [], port: 9999, descriptors: 1024 },
+  { title: 'selectors-server', name: 'selectors-server', args: [], port: 6969 },
+  {
+    title: 'blocking-echo',
+    name: 'blocking-echo',
+    args: [],
+    port: 6969,
+    greeting: (peer) => `${peer} have connected to server\n`,
+    oneAtATime: true,
+  },
 ];
 
 /** The command, compiled: a server's process runs what a user runs. */
