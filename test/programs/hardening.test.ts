@@ -7,6 +7,7 @@ import {
   descriptorsOf,
   echoPrograms,
   FDMUX,
+  needsDescriptors,
   ownDescriptors,
   pattern,
   residentMemory,
@@ -305,7 +306,8 @@ for (const program of echoPrograms) {
       },
     );
 
-    test.skipIf(most === undefined)('refuses politely whom it cannot watch, and says so', async () => {
+    test.skipIf(most === undefined)('refuses politely whom it cannot watch, and says so', async (ctx) => {
+      needsDescriptors(ctx, 2048);
       const server = await serve(program, { quiet: false });
       const room = await roomBelow(most as number, server);
       const guests = await Client.many(server, room);
@@ -324,7 +326,8 @@ for (const program of echoPrograms) {
       for (const client of late) expect(stdout).toContain(`refused ${client.name}: ${reason}\n`);
     });
 
-    test.skipIf(most !== undefined || oneAtATime)('holds more than select(2) could', async () => {
+    test.skipIf(most !== undefined || oneAtATime)('holds more than select(2) could', async (ctx) => {
+      needsDescriptors(ctx, 2048);
       const server = await serve(program);
       const guests = await Client.many(server, 1100);
       const answers = await Promise.all(guests.map((guest, i) => guest.ask(`I am ${i}`)));

@@ -2,7 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { onTestFinished } from 'vitest';
+import { getrlimit, RLIMIT_NOFILE } from 'fdmux/sys';
+import { onTestFinished, type TestContext } from 'vitest';
 import { processCpu } from '../../benchmarks/measure/process-cpu.js';
 import { type Child, type Ended, root, start } from './processes.js';
 
@@ -30,6 +31,13 @@ export const echoPrograms: readonly EchoProgram[] = [
   { title: 'epoll-echo --trigger level', name: 'epoll-echo', args: ['--trigger', 'level'], port: 7788 },
   { title: 'epoll-echo --trigger edge', name: 'epoll-echo', args: ['--trigger', 'edge'], port: 7788 },
 ];
+
+/** Skips a test, visibly, where a process may not have so many descriptors. */
+export function needsDescriptors(ctx: TestContext, count: number): void {
+  const limit = new Float64Array(2);
+  getrlimit(RLIMIT_NOFILE, limit);
+  if ((limit[0] as number) < count) ctx.skip(`needs RLIMIT_NOFILE ${count}`);
+}
 
 /** The command, compiled: a server's process runs what a user runs. */
 export const FDMUX = `${root}dist/src/cli/main.js`;
