@@ -37,9 +37,11 @@ export async function resolveHost(host: string): Promise<Pick<InetAddress, 'fami
   const known = isIP(host);
   if (known !== 0) return { family: known === 6 ? 'IPv6' : 'IPv4', address: host };
   try {
+    // Node.js resolves no name at all to no address at all.
+    if (host === '') throw new Error();
     const { address, family } = await lookup(host);
     return { family: family === 6 ? 'IPv6' : 'IPv4', address };
   } catch {
-    throw new Error(`no such host: ${host}`);
+    throw new Error(`no such host: ${host || "''"}`);
   }
 }

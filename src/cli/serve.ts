@@ -7,11 +7,13 @@ import { parseCount, parsePort, parseSeconds, resolveHost } from './address.js';
 
 export function addServe(fdmux: Command): void {
   const serve = fdmux.command('serve').description('run one of the servers').usage('PROGRAM [options]');
+  const { outputError } = serve.configureOutput();
   serve.helpCommand(false).configureOutput({
     outputError: (text, write) => {
       const name = /unknown command '(.*?)'/.exec(text)?.[1];
       const known = programs.map((program) => program.name).join(', ');
-      write(name === undefined ? text : `fdmux: unknown program '${name}': it is none of ${known}\n`);
+      if (name === undefined) outputError?.(text, write);
+      else write(`fdmux: unknown program '${name}': it is none of ${known}\n`);
     },
   });
   for (const program of programs) addProgram(serve, program);

@@ -18,7 +18,7 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Keyboard } from './support/keyboard.js';
-import { Lines } from './support/lines.js';
+import { isWhole, Lines } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator, printable } from './support/operator.js';
 
@@ -139,7 +139,7 @@ function serve(options: ServeOptions): void {
   const take = (line: Buffer): void => {
     const message = asked as Message;
     asked = undefined;
-    const ended = line.at(-1) === 10;
+    const ended = isWhole(line);
     operator.answered(ended);
     answer(message, ended ? line : Buffer.concat([line, Buffer.from('\n')]));
   };
