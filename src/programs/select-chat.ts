@@ -86,10 +86,12 @@ function serve(options: ServeOptions): void {
       return;
     }
     guest.ended = count === 0;
-    for (const line of guest.ended ? guest.lines.end() : guest.lines.take(buffer.subarray(0, count))) {
-      guest.waiting++;
-      messages.push({ from: guest, text: line.toString() });
-      if (asked !== undefined) operator.say(`${guest.peer} has sent a message: ${messages.length} waiting`);
+    const lines = guest.ended ? guest.lines.end() : guest.lines.take(buffer.subarray(0, count));
+    guest.waiting += lines.length;
+    for (const line of lines) messages.push({ from: guest, text: line.toString() });
+    if (asked !== undefined && lines.length > 0) {
+      const what = lines.length === 1 ? 'a message' : `${lines.length} messages`;
+      operator.say(`${guest.peer} has sent ${what}: ${messages.length} waiting`);
     }
     if (guest.ended) letGo(guest);
   };
