@@ -1,6 +1,6 @@
 // Document 003: one client at a time, greeted before each reply, while the others wait.
 import { expect, test } from 'vitest';
-import { Client, stop } from '../support/servers.js';
+import { Client, settled, stop } from '../support/servers.js';
 import { perform, Screen } from '../support/transcript.js';
 
 test('each reply is preceded by who has connected, and the operator sees each message', async () => {
@@ -52,7 +52,8 @@ test.each(['SIGINT', 'SIGTERM'] as const)(
       const a = screen.knows('A', await Client.to(server));
       await screen.shows('A came (1 connected)');
       a.say(text);
-      // The second one is seen from within the wait.
+      await settled(() => a.socket.writableLength, 'what waits to be sent');
+      // The second one is seen from within the wait: nothing blocks outside of it.
       await Client.to(server);
       await screen.until('another client waits at the door, until this one leaves');
       expect(await stop(server, signal)).toMatchObject({ code: 0, stderr: '' });
