@@ -89,7 +89,10 @@ static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
   if (result == -EINPROGRESS) {
     result = WhenReady(thread, fd, POLLOUT, [&] {
       long error = OptionOf(fd, SO_ERROR);
-      return error > 0 ? -error : error;
+      if (error != 0) return error > 0 ? -error : error;
+      // The call that sees the connection made is the one after which the next is EISCONN.
+      long again = attempt();
+      return again == -EISCONN ? 0 : again == -EALREADY ? -EAGAIN : again;
     });
     if (result == -EAGAIN) result = -EINPROGRESS;
   }
