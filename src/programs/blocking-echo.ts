@@ -5,9 +5,10 @@
  * what came and who left. Whoever comes meanwhile waits in the kernel's backlog until the one before has left: the operator
  * is told so, as soon as somebody stands there. That is the lesson: a thread that waits in `recv` for one client serves no other.
  *
- * Before every call that could block, the server waits for that descriptor and for signals, and then makes the call. A thread of
- * JavaScript that is blocked in `recv` hears of no signal: it could not close its sockets and leave in good order. The same
- * wait shows who stands at the door, without accepting them.
+ * Before every call that could block, the server waits for that descriptor and for signals, and then makes the call. While a
+ * thread is blocked in `recv`, JavaScript hears of no signal; and one that comes a moment before the call would not even
+ * interrupt it. The server could not close its sockets and leave in good order. The same wait shows who stands at the
+ * door, without accepting them.
  *
  * What the original got wrong: what `send` did not take was lost, and a client that reset its connection ended the server.
  */
@@ -50,7 +51,7 @@ function serve(options: ServeOptions): void {
   const reply = (client: Socket, bytes: Buffer): void => {
     for (let rest = bytes; rest.length > 0; ) {
       waitFor(client, 'write');
-      // There is room for something. A blocking send would wait until there is room for all, deaf to signals.
+      // There is room for something. A blocking send would wait until there is room for all, and see nothing else.
       const sent = sys.send(client.fd, rest, 0, rest.length, sys.MSG_DONTWAIT);
       if (sent >= 0) rest = rest.subarray(sent);
       else if (sent !== -sys.EAGAIN && sent !== -sys.EINTR) throw systemError('send', sent);

@@ -11,7 +11,7 @@
 import { errorCode, systemError } from '../error.js';
 import { select } from '../select.js';
 import { SignalPipe } from '../signal-pipe.js';
-import { addressText, Socket } from '../socket.js';
+import { Socket } from '../socket.js';
 import type { InetAddress } from '../sys/index.js';
 import * as sys from '../sys/index.js';
 import { Keyboard } from './support/keyboard.js';
@@ -22,7 +22,7 @@ const PROMPT = '>>: ';
 const SILENCE = 150;
 const NOTHING = Buffer.alloc(0);
 
-const { AF_INET, AF_INET6, EAGAIN, EINPROGRESS, EINTR, SHUT_WR, SO_ERROR, SOL_SOCKET } = sys;
+const { AF_INET, AF_INET6, EAGAIN, EINTR, SHUT_WR } = sys;
 
 export interface ConnectOptions {
   /** A person types: show the prompt, and leave when told to. */
@@ -46,10 +46,11 @@ export interface Ending {
  * @throws SystemError ECONNREFUSED…
  */
 export function connect(address: InetAddress, { interactive, terminal, patience }: ConnectOptions): Ending {
-  using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
   using socket = new Socket(address.family === 'IPv6' ? AF_INET6 : AF_INET);
+  socket.connect(address);
   socket.setBlocking(false);
-  if (!reach(address, socket, signals)) return { why: 'interrupted', failed: false };
+  // Not before: until there is a connection, Ctrl-C ends the program as it ends any other.
+  using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
 
   const keyboard = new Keyboard();
   const screen = { fd: sys.STDOUT_FILENO };
@@ -88,9 +89,10 @@ export function connect(address: InetAddress, { interactive, terminal, patience 
       ...(toSend.length === 0 && leaving === undefined ? [keyboard] : []),
     ];
     const sinks = [...(toSend.length > 0 ? [socket] : []), ...(toShow.length > 0 ? [screen] : [])];
-    const promptIsDue = interactive && !prompted && sinks.length === 0;
-    const lastWords = interactive && sinks.length === 0 ? 0 : patience;
-    const timeout = leaving !== undefined ? lastWords : promptIsDue ? SILENCE : null;
+    let timeout: number | null = null;
+    // What was typed is sent however long the server takes over it, and shown however long the screen does.
+    if (sinks.length === 0 && leaving !== undefined) timeout = interactive ? 0 : patience;
+    else if (sinks.length === 0 && interactive && !prompted) timeout = SILENCE;
     const [readable, writable] = select(sources, sinks, [], timeout);
     if (readable.includes(signals)) return { why: 'interrupted', failed: false };
     if (readable.length + writable.length === 0) {
@@ -102,7 +104,6 @@ export function connect(address: InetAddress, { interactive, terminal, patience 
       // A pipe that is writable has room for so much.
       const count = sys.write(screen.fd, toShow, 0, Math.min(toShow.length, sys.PIPE_BUF));
       if (count >= 0) toShow = toShow.subarray(count);
-      else if (count === -sys.EPIPE) return over('nobody reads what the server says', true);
       else if (count !== -EAGAIN && count !== -EINTR) throw systemError('write', count);
     }
     if (writable.includes(socket)) {
@@ -114,7 +115,7 @@ export function connect(address: InetAddress, { interactive, terminal, patience 
     if (readable.includes(socket)) {
       const count = sys.recv(socket.fd, buffer);
       if (count > 0) show(buffer.subarray(0, count));
-      else if (count === 0) return over(leaving ?? 'the server left', false);
+      else if (count === 0) return over(toSend.length === 0 && leaving ? leaving : 'the server left', false);
       else if (count !== -EAGAIN && count !== -EINTR) return over(`the server left: ${errorCode(count)}`, true);
     }
     if (readable.includes(keyboard)) {
@@ -131,16 +132,4 @@ export function connect(address: InetAddress, { interactive, terminal, patience 
       if (leaving !== undefined && toSend.length === 0) sys.shutdown(socket.fd, SHUT_WR);
     }
   }
-}
-
-/** @returns false when it was interrupted */
-function reach(address: InetAddress, socket: Socket, signals: SignalPipe): boolean {
-  let result = sys.connect(socket.fd, address);
-  if (result === -EINPROGRESS) {
-    const [interrupted] = select([signals], [socket], []);
-    if (interrupted.length > 0) return false;
-    result = -socket.getOption(SOL_SOCKET, SO_ERROR);
-  }
-  if (result < 0) throw systemError('connect', result, addressText(address));
-  return true;
 }

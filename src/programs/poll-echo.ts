@@ -11,6 +11,7 @@ import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
 import { Keyboard } from './support/keyboard.js';
+import { isWhole } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
@@ -70,7 +71,7 @@ function serve(options: ServeOptions): void {
 
     if (fds.revents(SIGNALS) !== 0) break;
     if (fds.revents(KEYBOARD) !== 0) {
-      if (keyboard.read().length > 0) break;
+      if (keyboard.read().some(isWhole)) break;
       if (keyboard.ended) fds.set(KEYBOARD, -1, 0);
     }
     // From the end: when one leaves, the last one, already served, comes to its place.

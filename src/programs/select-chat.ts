@@ -18,7 +18,7 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Keyboard } from './support/keyboard.js';
-import { Lines } from './support/lines.js';
+import { isWhole, Lines } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator, printable } from './support/operator.js';
 
@@ -86,10 +86,12 @@ function serve(options: ServeOptions): void {
       return;
     }
     guest.ended = count === 0;
-    for (const line of guest.ended ? guest.lines.end() : guest.lines.take(buffer.subarray(0, count))) {
-      guest.waiting++;
-      messages.push({ from: guest, text: line.toString() });
-      if (asked !== undefined) operator.say(`${guest.peer} has sent a message: ${messages.length} waiting`);
+    const lines = guest.ended ? guest.lines.end() : guest.lines.take(buffer.subarray(0, count));
+    guest.waiting += lines.length;
+    for (const line of lines) messages.push({ from: guest, text: line.toString() });
+    if (asked !== undefined && lines.length > 0) {
+      const what = lines.length === 1 ? 'a message' : `${lines.length} messages`;
+      operator.say(`${guest.peer} has sent ${what}: ${messages.length} waiting`);
     }
     if (guest.ended) letGo(guest);
   };
@@ -139,7 +141,7 @@ function serve(options: ServeOptions): void {
   const take = (line: Buffer): void => {
     const message = asked as Message;
     asked = undefined;
-    const ended = line.at(-1) === 10;
+    const ended = isWhole(line);
     operator.answered(ended);
     answer(message, ended ? line : Buffer.concat([line, Buffer.from('\n')]));
   };

@@ -15,6 +15,7 @@ import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
 import { Keyboard } from './support/keyboard.js';
+import { isWhole } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
@@ -65,7 +66,7 @@ function serve(options: ServeOptions): void {
 
     if (readable.has(signals.fd)) break;
     if (readable.has(keyboard.fd)) {
-      if (keyboard.read().length > 0) break;
+      if (keyboard.read().some(isWhole)) break;
       if (keyboard.ended) reading.delete(keyboard.fd);
     }
     if (listener.overdue || readable.has(listener.fd)) {

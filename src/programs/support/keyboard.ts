@@ -7,9 +7,9 @@ export class Keyboard {
   /** There is no keyboard (any more): stop waiting for it. */
   ended = false;
   readonly #lines = new Lines();
-  readonly #buffer = Buffer.allocUnsafeSlow(4096);
+  readonly #buffer = Buffer.allocUnsafeSlow(65536);
 
-  /** Reads what was typed. @returns the lines that have become complete, with their newlines; the last one may lack it */
+  /** Reads what was typed. @returns the lines that have become complete; only what was typed last may lack its newline */
   read(): Buffer[] {
     const count = sys.read(this.fd, this.#buffer);
     if (count === -sys.EAGAIN || count === -sys.EINTR) return [];

@@ -3,6 +3,11 @@
 /** A longer line is handed out in pieces of about this length: nobody makes a program hold more. */
 const LONGEST = 65536;
 
+/** Whether a line has its newline: a piece, and what is left when the stream ends, have none. */
+export function isWhole(line: Buffer): boolean {
+  return line.at(-1) === 10;
+}
+
 export class Lines {
   #rest: Buffer = Buffer.alloc(0);
 
