@@ -12,6 +12,11 @@ const lost = new FinalizationRegistry<Lost>(({ name, fd }) => {
   process.emitWarning(`a ${name} (descriptor ${fd}) was garbage collected while open: close() it`, 'ResourceWarning');
 });
 
+/** What a closed object throws. */
+export function closedError(name: string): Error {
+  return Object.assign(new Error(`The ${name} is closed`), { code: `ERR_${name.toUpperCase()}_CLOSED` });
+}
+
 /** The base of every object with a descriptor of its own. */
 export abstract class Owner implements Disposable {
   #fd: number;
@@ -40,8 +45,7 @@ export abstract class Owner implements Disposable {
   /** The descriptor, for a call that needs one. @throws ERR_…_CLOSED once closed */
   protected open(): number {
     if (this.#fd !== -1) return this.#fd;
-    const error = new Error(`The ${this.#name} is closed`);
-    throw Object.assign(error, { code: `ERR_${this.#name.toUpperCase()}_CLOSED` });
+    throw closedError(this.#name);
   }
 
   /**
