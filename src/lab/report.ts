@@ -1,0 +1,113 @@
+/** What the reader of an experiment sees. */
+import { styleText } from 'node:util';
+import type { Experiment, Outcome, Step } from './harness.js';
+
+const TITLES = { documents: 'From the documents', traps: 'The traps' } as const;
+const MARKS = { confirmed: '✓', otherwise: '✗', 'not run': '–' } as const;
+const COLOURS = { confirmed: 'green', otherwise: 'red', 'not run': 'yellow' } as const;
+
+type Style = Parameters<typeof styleText>[0];
+
+/** How wide lines of words may be: longer ones are hard to read. */
+const WIDEST = 100;
+
+export class Report {
+  readonly #columns: number;
+  readonly #coloured: boolean;
+
+  /**
+   * @param columns of the terminal; 0 for none
+   * @param coloured whether it shows colours
+   */
+  constructor(columns: number, coloured: boolean) {
+    this.#columns = columns;
+    this.#coloured = coloured;
+  }
+
+  #style(style: Style, text: string): string {
+    return this.#coloured ? styleText(style, text) : text;
+  }
+
+  /** Words, broken between them and indented; `first` takes the place of the first line's indentation. */
+  #words(text: string, indent: number, first = ' '.repeat(indent), style?: Style): string {
+    const width = Math.min(this.#columns || 80, WIDEST) - indent;
+    const lines = text.match(new RegExp(`(?=\\S).{1,${width}}(?=\\s|$)|\\S+`, 'g')) ?? [];
+    return lines
+      .map(
+        (line, i) => (i === 0 ? first : ' '.repeat(indent)) + (style === undefined ? line : this.#style(style, line)),
+      )
+      .join('\n');
+  }
+
+  /** A call. On a terminal it goes on below itself; elsewhere it stays one line, for whoever searches or compares. */
+  #call({ text, times }: Extract<Step, { kind: 'call' }>): string {
+    const whole = times > 1 ? `${text}    × ${times}` : text;
+    if (this.#columns === 0) return `    ${whole}`;
+    return whole
+      .match(new RegExp(`(?=\\S).{1,${this.#columns - 8}}(?=\\s|$)|\\S+`, 'g'))
+      ?.map((line, i) => `${i === 0 ? '    ' : '        '}${line}`)
+      .join('\n') as string;
+  }
+
+  #step(step: Step): string {
+    if (step.kind === 'say') return `\n${this.#words(step.text, 0)}`;
+    if (step.kind === 'call') return this.#call(step);
+    const mark = step.holds ? this.#style('green', '✓') : this.#style('red', '✗');
+    return this.#words(step.seen === undefined ? step.text : `${step.text}: ${step.seen}`, 4, `  ${mark} `);
+  }
+
+  /** What is asked, and what is told about it. */
+  question({ name, question, background }: Pick<Outcome, 'name' | 'question' | 'background'>): string {
+    return `${this.#style('dim', name)}\n${this.#words(question, 0, '', 'bold')}\n${this.#words(background, 0)}\n`;
+  }
+
+  /** What happened. */
+  steps({ steps }: Pick<Outcome, 'steps'>): string {
+    return `${steps.map((step) => this.#step(step)).join('\n')}\n`;
+  }
+
+  /** What it says. */
+  verdict({ verdict, kernel, seconds, conclusion }: Outcome): string {
+    const words = {
+      confirmed: `Confirmed on ${kernel}`,
+      otherwise: `Otherwise on ${kernel}`,
+      'not run': `Not run on ${kernel}`,
+    }[verdict];
+    const head = this.#style(['bold', COLOURS[verdict]], `${words}, ${seconds.toFixed(2)} s`);
+    return `${head}\n${this.#words(conclusion, 0)}\n`;
+  }
+
+  /** The lines that did it. */
+  source({ source: { file, text } }: Outcome): string {
+    return `${this.#style('dim', file)}\n${text.replace(/^(?=.)/gm, '    ')}\n`;
+  }
+
+  /** All there are. */
+  list(experiments: readonly Experiment[]): string {
+    const width = Math.max(...experiments.map(({ name }) => name.length));
+    const groups = Object.entries(TITLES).map(([group, title]) => {
+      const members = experiments.filter((experiment) => experiment.group === group);
+      const lines = members.map(({ name, question }) =>
+        this.#words(question, width + 4, `  ${this.#style('cyan', name.padEnd(width))}  `),
+      );
+      return `${this.#style('bold', title)}\n${lines.join('\n')}\n`;
+    });
+    return `${groups.join('\n')}\n${experiments.length} experiments, on this kernel: fdmux lab NAME for one, fdmux lab --all for all.\n`;
+  }
+
+  /** What came of all. */
+  table(outcomes: readonly Outcome[]): string {
+    const width = Math.max(...outcomes.map(({ name }) => name.length), 'experiment'.length);
+    const head = this.#style('bold', `${'experiment'.padEnd(width)}  ${'verdict'.padEnd(11)}  seconds`);
+    const rows = outcomes.map(({ name, verdict, seconds }) => {
+      const said = this.#style(COLOURS[verdict], `${MARKS[verdict]} ${verdict}`.padEnd(11));
+      return `${name.padEnd(width)}  ${said}  ${seconds.toFixed(2).padStart(7)}`;
+    });
+    const total = outcomes.reduce((sum, { seconds }) => sum + seconds, 0);
+    const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
+    const counts = (['confirmed', 'otherwise', 'not run'] as const)
+      .filter((verdict) => verdict === 'confirmed' || count(verdict) > 0)
+      .map((verdict) => `${count(verdict)} ${verdict}`);
+    return `${[head, ...rows].join('\n')}\n\n${counts.join(', ')} on ${outcomes[0]?.kernel}, ${total.toFixed(1)} s\n`;
+  }
+}
