@@ -25,7 +25,7 @@ import { release } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import { succeeded } from '../error.js';
+import { errorCode, succeeded } from '../error.js';
 import * as plain from '../sys/index.js';
 import { packageRoot } from '../sys/native.js';
 import { type Call, formatCall } from '../trace/format.js';
@@ -47,6 +47,7 @@ export interface Experiment {
 /** One thing that happened, in the order of the happening. */
 export type Step =
   | { readonly kind: 'say'; readonly text: string }
+  | { readonly kind: 'show'; readonly text: string }
   /** `text` is the call in strace's form, `times` how often it was made in a row with this very result. */
   | { readonly kind: 'call'; readonly text: string; readonly name: string; readonly result: number; times: number }
   /** `seen` says what was expected and what was seen instead. */
@@ -93,8 +94,10 @@ export type Script = (child: { sys: Sys; fds: number[]; tell: (value: unknown) =
 export interface Lab {
   /** The system calls of `fdmux/sys`; each is shown. The descriptors they open are closed at the end. */
   readonly sys: Sys;
-  /** What happens next, or what is to be seen. */
+  /** What happens next, and why. */
   say(text: string): void;
+  /** What is seen that is no system call: a measurement, a file's line, a call of the objects. */
+  show(text: string): void;
   /**
    * Says what is expected, and whether it is so.
    * @param text what the reader is to learn from it
@@ -105,7 +108,7 @@ export interface Lab {
   /** Makes calls that are not worth showing. */
   quietly<T>(calls: () => T): T;
   /** Ends the experiment unless the machine has what it needs. */
-  needs(condition: boolean, otherwise: string): asserts condition;
+  needs(condition: boolean, otherwise: string): void;
 
   /** Gives a descriptor a name, which stands behind its number: `7<client>`. @returns the descriptor */
   name(fd: number, name: string): number;
@@ -257,9 +260,12 @@ class Bench {
       say: (text) => {
         this.steps.push({ kind: 'say', text });
       },
+      show: (text) => {
+        this.steps.push({ kind: 'show', text });
+      },
       expect: (text, got, wanted = true) => {
         const holds = isDeepStrictEqual(got, wanted);
-        const seen = `expected ${inspect(wanted)}, saw ${inspect(got)}`;
+        const seen = `expected ${shown(wanted)}, saw ${shown(got)}`;
         this.steps.push(holds ? { kind: 'expect', text, holds } : { kind: 'expect', text, holds, seen });
       },
       needs: (condition, otherwise) => {
@@ -361,6 +367,12 @@ class Bench {
 
 const OPENS: ReadonlySet<string> = new Set(['epoll_create1', 'socket', 'accept4', 'dup']);
 const DUPLICATES: ReadonlySet<number> = new Set([plain.F_DUPFD, plain.F_DUPFD_CLOEXEC]);
+
+/** A value; what may be `-errno` with its name. */
+function shown(value: unknown): string {
+  const error = typeof value === 'number' && value < 0 ? errorCode(value) : '';
+  return inspect(value) + (error === '' || error.startsWith('UNKNOWN') ? '' : ` (-${error})`);
+}
 
 /** `R` runs or could, `S` sleeps: proc_pid_stat(5). */
 function stateOf(pid: number): string {

@@ -39,9 +39,8 @@ export class Report {
       .join('\n');
   }
 
-  /** A call. On a terminal it goes on below itself; elsewhere it stays one line, for whoever searches or compares. */
-  #call({ text, times }: Extract<Step, { kind: 'call' }>): string {
-    const whole = times > 1 ? `${text}    × ${times}` : text;
+  /** What was seen. On a terminal it goes on below itself; elsewhere it stays one line, for whoever searches or compares. */
+  #seen(whole: string): string {
     if (this.#columns === 0) return `    ${whole}`;
     return whole
       .match(new RegExp(`(?=\\S).{1,${this.#columns - 8}}(?=\\s|$)|\\S+`, 'g'))
@@ -51,7 +50,8 @@ export class Report {
 
   #step(step: Step): string {
     if (step.kind === 'say') return `\n${this.#words(step.text, 0)}`;
-    if (step.kind === 'call') return this.#call(step);
+    if (step.kind === 'show') return this.#seen(step.text);
+    if (step.kind === 'call') return this.#seen(step.times > 1 ? `${step.text}    × ${step.times}` : step.text);
     const mark = step.holds ? this.#style('green', '✓') : this.#style('red', '✗');
     return this.#words(step.seen === undefined ? step.text : `${step.text}: ${step.seen}`, 4, `  ${mark} `);
   }
