@@ -38,7 +38,7 @@ function run({ sys, say, show, expect, quietly, pair, epoll }: Lab): string {
   expect('it would go on for ever; this experiment has given up', reads, ENOUGH);
 
   say(
-    'With a budget: after 16 reads busy goes to the end of a queue of one’s own, as the kernel will not remind us of it.',
+    "With a budget: after 16 reads busy goes to the end of a queue of one's own, as the kernel will not remind us of it.",
   );
   const queue = [busy, calm];
   let before = 0;

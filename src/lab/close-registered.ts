@@ -5,7 +5,7 @@ export const closeRegistered = experiment({
   name: 'close-registered',
   group: 'documents',
   question: 'What if a descriptor is closed before it is unregistered?',
-  background: 'The documents: unregister first, then close.',
+  background: 'A server closes its clients in several places, and may forget to unregister in one of them.',
   run,
 });
 

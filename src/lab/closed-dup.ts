@@ -20,13 +20,15 @@ function run({ sys, say, expect, name, pair, epoll }: Lab): string {
   sys.close(mine);
   sys.send(peer, Buffer.from('x'));
   expect('it is told, under the number that is closed', sys.epoll_wait(epfd, events, 8, 0), 1);
-  expect('that number', events.fd(0), mine);
+  expect('that very number', events.fd(0), mine);
 
-  say('Nothing gets it out: an entry is a number and an open file together.');
+  say('Neither number gets it out: an entry is a number and an open file together.');
   expect('by its number: EBADF', sys.epoll_ctl(epfd, sys.EPOLL_CTL_DEL, mine), -sys.EBADF);
   expect('by its duplicate: ENOENT', sys.epoll_ctl(epfd, sys.EPOLL_CTL_DEL, copy), -sys.ENOENT);
 
-  say('Somebody else gets the number, and is registered. Two entries have it now.');
+  say(
+    'Somebody else gets the number, and is registered, with the tag 1 (the upper half of u64). Two entries have the number.',
+  );
   const [newcomer] = pair('newcomer', 'theirs');
   expect('the same number', newcomer, mine);
   sys.epoll_ctl(epfd, sys.EPOLL_CTL_ADD, newcomer, sys.EPOLLIN, 1);

@@ -28,7 +28,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { errorCode, succeeded } from '../error.js';
 import * as plain from '../sys/index.js';
 import { packageRoot } from '../sys/native.js';
-import { type Call, formatCall } from '../trace/format.js';
+import { type Call, formatCall, opens } from '../trace/format.js';
 import { recording, type Sys } from '../trace/record.js';
 
 export interface Experiment {
@@ -49,16 +49,16 @@ export type Step =
   | { readonly kind: 'say'; readonly text: string }
   | { readonly kind: 'show'; readonly text: string }
   /** `text` is the call in strace's form, `times` how often it was made in a row with this very result. */
-  | { readonly kind: 'call'; readonly text: string; readonly name: string; readonly result: number; times: number }
+  | { readonly kind: 'call'; text: string; readonly name: string; readonly result: number; times: number }
   /** `seen` says what was expected and what was seen instead. */
   | { readonly kind: 'expect'; readonly text: string; readonly holds: boolean; readonly seen?: string };
 
 /**
- * - `confirmed`: every expectation holds
+ * - `as expected`: every expectation holds
  * - `otherwise`: this kernel does something else than the experiment says
  * - `not run`: this machine lacks what the experiment needs
  */
-export type Verdict = 'confirmed' | 'otherwise' | 'not run';
+export type Verdict = 'as expected' | 'otherwise' | 'not run';
 
 /** What came of an experiment. */
 export interface Outcome {
@@ -83,12 +83,21 @@ export interface Child {
   told(): Promise<unknown>;
   /** Resolves once it sleeps in the kernel, and goes on to. */
   asleep(): Promise<void>;
+  /** Resolves once a signal has stopped it. */
+  stopped(): Promise<void>;
   /** Sends it a signal. */
   signal(name: NodeJS.Signals): void;
 }
 
 /** What runs in a child. It is sent there as text: it sees its parameter, and nothing around it. */
-export type Script = (child: { sys: Sys; fds: number[]; tell: (value: unknown) => void }) => void;
+export type Script = (child: {
+  sys: Sys;
+  /** Its own numbers for the descriptors it was given. */
+  fds: number[];
+  // biome-ignore lint/suspicious/noExplicitAny: it is what the experiment has given.
+  given: any;
+  tell: (value: unknown) => void;
+}) => void;
 
 /** What an experiment has at hand. */
 export interface Lab {
@@ -131,8 +140,8 @@ export interface Lab {
 
   /** The median time of each function in nanoseconds, taken in turns. */
   medians<Name extends string>(rounds: number, functions: Record<Name, () => void>): Record<Name, number>;
-  /** Runs a function in a process of its own, with copies of these descriptors. */
-  child(fds: readonly number[], script: Script): Child;
+  /** Runs a function in a process of its own, with copies of these descriptors, and what else it is given. */
+  child(fds: readonly number[], script: Script, given?: unknown): Child;
 }
 
 /** Types an experiment. */
@@ -149,7 +158,7 @@ const PATIENCE = 10_000;
 export async function run(definition: Experiment): Promise<Outcome> {
   const bench = new Bench();
   const start = performance.now();
-  let verdict: Verdict = 'confirmed';
+  let verdict: Verdict = 'as expected';
   let conclusion = '';
   try {
     conclusion = await definition.run(bench.lab());
@@ -179,7 +188,7 @@ export async function run(definition: Experiment): Promise<Outcome> {
 }
 
 /** The kernel that answers. */
-export const kernel = `Linux ${release()}`;
+const kernel = `Linux ${release()}`;
 
 /** The part of an experiment's file that does it: all that follows its definition. */
 export function sourceOf(name: string): Outcome['source'] {
@@ -201,6 +210,8 @@ class Bench {
   readonly #names = new Map<number, string>();
   readonly #children = new Set<ChildProcess>();
   #quiet = 0;
+  /** The call that was shown last, if that was the last one made. */
+  #last: { call: Call; step: { text: string } } | undefined;
 
   lab(): Lab {
     const sys = recording((call) => this.#made(call));
@@ -214,33 +225,35 @@ class Bench {
     };
     const name = (fd: number, text: string): number => {
       this.#names.set(fd, text);
+      // The call that opened it was shown before it had its name.
+      if (this.#last !== undefined && opened(this.#last.call).includes(fd)) {
+        this.#last.step.text = this.#format(this.#last.call);
+      }
       return fd;
     };
     const two = (make: (fds: Int32Array) => number, first: string, second: string): [number, number] => {
       const fds = new Int32Array(2);
-      quietly(() => succeeded(first, make(fds)));
+      succeeded(first, make(fds));
       return [name(fds[0] as number, first), name(fds[1] as number, second)];
     };
-    const pair = (left: string, right: string) =>
-      two((sv) => sys.socketpair(sys.AF_UNIX, STREAM | sys.SOCK_CLOEXEC, 0, sv), left, right);
-    const STREAM = sys.SOCK_STREAM | sys.SOCK_NONBLOCK;
+    const STREAM = sys.SOCK_STREAM | sys.SOCK_CLOEXEC;
+    const socket = (type: number, text: string): number =>
+      quietly(() => name(succeeded('socket', sys.socket(sys.AF_INET, type, 0)), text));
 
-    const listener: Lab['listener'] = (text) =>
-      quietly(() => {
-        const fd = name(succeeded('socket', sys.socket(sys.AF_INET, STREAM | sys.SOCK_CLOEXEC, 0)), text);
-        succeeded('bind', sys.bind(fd, { family: 'IPv4', address: '127.0.0.1', port: 0 }));
-        succeeded('listen', sys.listen(fd, 64));
-        const address = new sys.SockAddr();
-        succeeded('getsockname', sys.getsockname(fd, address));
-        return { fd, address: address.toJSON() as plain.InetAddress };
-      });
-    const client: Lab['client'] = (address, text) =>
-      quietly(() => {
-        const fd = name(succeeded('socket', sys.socket(sys.AF_INET, sys.SOCK_STREAM | sys.SOCK_CLOEXEC, 0)), text);
-        succeeded('connect', sys.connect(fd, address));
-        succeeded('fcntl', sys.fcntl(fd, sys.F_SETFL, sys.O_NONBLOCK));
-        return fd;
-      });
+    const listener: Lab['listener'] = (text) => {
+      const fd = socket(STREAM | sys.SOCK_NONBLOCK, text);
+      const address = new sys.SockAddr();
+      quietly(() => succeeded('bind', sys.bind(fd, { family: 'IPv4', address: '127.0.0.1', port: 0 })));
+      succeeded('listen', sys.listen(fd, 64));
+      quietly(() => succeeded('getsockname', sys.getsockname(fd, address)));
+      return { fd, address: address.toJSON() as plain.InetAddress };
+    };
+    const client: Lab['client'] = (address, text) => {
+      const fd = socket(STREAM, text);
+      succeeded('connect', sys.connect(fd, address));
+      quietly(() => succeeded('fcntl', sys.fcntl(fd, sys.F_SETFL, sys.O_NONBLOCK)));
+      return fd;
+    };
     const settled: Lab['settled'] = (fd, events) =>
       quietly(() => {
         const fds = new sys.PollFds(1);
@@ -252,7 +265,7 @@ class Bench {
       sys,
       quietly,
       name,
-      pair,
+      pair: (left, right) => two((sv) => sys.socketpair(sys.AF_UNIX, STREAM | sys.SOCK_NONBLOCK, 0, sv), left, right),
       listener,
       client,
       settled,
@@ -275,50 +288,51 @@ class Bench {
         this.#open.add(fd);
         return fd;
       },
-      epoll: (text) =>
-        name(
-          quietly(() => succeeded('epoll_create1', sys.epoll_create1(sys.EPOLL_CLOEXEC))),
-          text,
-        ),
+      epoll: (text) => name(succeeded('epoll_create1', sys.epoll_create1(sys.EPOLL_CLOEXEC)), text),
       pipe: (reader, writer) => two((fds) => sys.pipe2(fds, sys.O_CLOEXEC | sys.O_NONBLOCK), reader, writer),
       tcp: (server, peer) => {
-        const door = listener('door');
+        const door = quietly(() => listener('door'));
         const theirs = client(door.address, peer);
         settled(door.fd, sys.POLLIN);
-        const ours = quietly(() => succeeded('accept4', sys.accept4(door.fd, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC)));
+        const ours = name(succeeded('accept4', sys.accept4(door.fd, sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC)), server);
         quietly(() => sys.close(door.fd));
-        return [name(ours, server), theirs];
+        return [ours, theirs];
       },
-      child: (fds, script) => this.#child(fds, script),
+      child: (fds, script, given) => this.#child(fds, script, given),
     };
+  }
+
+  #format(call: Call): string {
+    return formatCall(call, { nameOf: (fd) => this.#names.get(fd) });
   }
 
   #made(call: Call): void {
     const { name, args, result } = call;
+    this.#last = undefined;
     if (this.#quiet === 0) {
-      const text = formatCall(call, { nameOf: (fd) => this.#names.get(fd) });
-      const last = this.steps.at(-1);
-      if (last?.kind === 'call' && last.text === text) last.times++;
-      else this.steps.push({ kind: 'call', text, name, result, times: 1 });
+      const text = this.#format(call);
+      const before = this.steps.at(-1);
+      if (before?.kind === 'call' && before.text === text) before.times++;
+      else {
+        const step = { kind: 'call' as const, text, name, result, times: 1 };
+        this.steps.push(step);
+        this.#last = { call, step };
+      }
     }
     if (name === 'close') {
       this.#open.delete(args[0] as number);
       this.#names.delete(args[0] as number);
     }
-    if (result < 0) return;
-    if (name === 'pipe2' || name === 'socketpair') {
-      for (const fd of args[name === 'pipe2' ? 0 : 3] as number[]) this.#open.add(fd);
-    } else if (OPENS.has(name) || (name === 'fcntl' && DUPLICATES.has(args[1] as number))) {
-      this.#open.add(result);
-    }
+    for (const fd of opened(call)) this.#open.add(fd);
   }
 
-  #child(fds: readonly number[], script: Script): Child {
+  #child(fds: readonly number[], script: Script, given: unknown): Child {
     const url = new URL('dist/src/sys/index.js', packageRoot).href;
     const code = `
       const sys = await import(${JSON.stringify(url)});
       const tell = (value) => sys.write(1, Buffer.from(JSON.stringify(value) + '\\n'));
-      (${script})({ sys, tell, fds: ${JSON.stringify(fds.map((_, i) => 3 + i))} });`;
+      const fds = ${JSON.stringify(fds.map((_, i) => 3 + i))};
+      (${script})({ sys, fds, given: ${JSON.stringify(given ?? null)}, tell });`;
     const process_ = spawn(process.execPath, ['--input-type=module', '-e', code], {
       stdio: ['ignore', 'pipe', 'inherit', ...fds],
     });
@@ -339,13 +353,8 @@ class Bench {
         if (line.done === true) throw new Error(`process ${pid} has ended`);
         return JSON.parse(line.value);
       },
-      asleep: async () => {
-        for (let calm = 0, tries = 0; calm < 5; tries++) {
-          if (tries > 1000) throw new Error(`process ${pid} does not come to rest`);
-          await sleep(5);
-          calm = stateOf(pid) === 'S' ? calm + 1 : 0;
-        }
-      },
+      asleep: () => settlesInto(pid, 'S'),
+      stopped: () => settlesInto(pid, 'T'),
       signal: (signal) => {
         process_.kill(signal);
       },
@@ -365,8 +374,13 @@ class Bench {
   }
 }
 
-const OPENS: ReadonlySet<string> = new Set(['epoll_create1', 'socket', 'accept4', 'dup']);
-const DUPLICATES: ReadonlySet<number> = new Set([plain.F_DUPFD, plain.F_DUPFD_CLOEXEC]);
+/** The descriptors that a call has opened. */
+function opened(call: Call): readonly number[] {
+  const { name, args, result } = call;
+  if (result >= 0 && name === 'pipe2') return args[0] as number[];
+  if (result >= 0 && name === 'socketpair') return args[3] as number[];
+  return opens(call) ? [result] : [];
+}
 
 /** A value; what may be `-errno` with its name. */
 function shown(value: unknown): string {
@@ -374,7 +388,16 @@ function shown(value: unknown): string {
   return inspect(value) + (error === '' || error.startsWith('UNKNOWN') ? '' : ` (-${error})`);
 }
 
-/** `R` runs or could, `S` sleeps: proc_pid_stat(5). */
+/** Waits until a process is in a state, and still is a little later. */
+async function settlesInto(pid: number, state: string): Promise<void> {
+  const late = performance.now() + PATIENCE;
+  for (let calm = 0; calm < 5; calm = stateOf(pid) === state ? calm + 1 : 0) {
+    if (performance.now() > late) throw new Error(`process ${pid} does not come to rest`);
+    await sleep(5);
+  }
+}
+
+/** `R` runs or could, `S` sleeps, `T` is stopped: proc_pid_stat(5). */
 function stateOf(pid: number): string {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The name before it is in parentheses, and may hold anything.

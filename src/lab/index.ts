@@ -65,5 +65,7 @@ export const experiments: readonly Experiment[] = [
   outOfBand,
 ];
 
+export { list, runAll, runOne } from './command.js';
 export type { Experiment, Outcome, Step, Verdict } from './harness.js';
-export { kernel, run } from './harness.js';
+export { run } from './harness.js';
+export { Report } from './report.js';

@@ -6,7 +6,7 @@ export const nested = experiment({
   group: 'traps',
   question: 'An epoll set within another: when is the inner one ready?',
   background:
-    'An epoll set is a descriptor that can be waited for: this is how fdmux puts one on Node.js’s event loop.',
+    "An epoll set is a descriptor that can be waited for: this is how fdmux puts one on Node.js's event loop.",
   run,
 });
 

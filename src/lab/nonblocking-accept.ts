@@ -10,7 +10,7 @@ export const nonblockingAccept = experiment({
   run,
 });
 
-function run({ sys, say, show, expect, listener, client, settled }: Lab): string {
+function run({ sys, say, show, expect, listener, client, name, settled }: Lab): string {
   const door = listener('listener');
   say('The system call answers at once, with a number.');
   expect('EAGAIN', sys.accept4(door.fd, sys.SOCK_CLOEXEC), -sys.EAGAIN);
@@ -33,7 +33,7 @@ function run({ sys, say, show, expect, listener, client, settled }: Lab): string
   say('Somebody comes.');
   client(door.address, 'client');
   settled(door.fd, sys.POLLIN);
-  const fd = sys.accept4(door.fd, sys.SOCK_CLOEXEC);
+  const fd = name(sys.accept4(door.fd, sys.SOCK_CLOEXEC), 'newcomer');
   expect('now there is a descriptor', fd >= 0);
   const flags = sys.fcntl(fd, sys.F_GETFL);
   expect('which blocks: on Linux the listener does not pass O_NONBLOCK on', flags & sys.O_NONBLOCK, 0);

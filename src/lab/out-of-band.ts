@@ -5,7 +5,7 @@ export const outOfBand = experiment({
   name: 'out-of-band',
   group: 'traps',
   question: 'What is the exceptional set for?',
-  background: 'Document 002 watches it for "errors". On a socket it tells of out-of-band data, and of nothing else.',
+  background: 'Document 002 watches it for "exceptional" sockets, and closes what it finds in it.',
   run,
 });
 
@@ -21,7 +21,7 @@ function run({ sys, say, expect, tcp, epoll, settled }: Lab): string {
     return sys.select(fd + 1, null, null, set, 0);
   };
 
-  say('Ordinary data, then two bytes with MSG_OOB.');
+  say('Ordinary data, then three with MSG_OOB.');
   sys.send(client, Buffer.from('abc'));
   settled(server, sys.POLLIN);
   expect('ordinary data is not exceptional', exceptional(server), 0);

@@ -5,7 +5,7 @@ export const pollLimit = experiment({
   name: 'poll-limit',
   group: 'documents',
   question: 'How many descriptors does poll take?',
-  background: 'The documents: poll is select without the limit of 1024.',
+  background: 'The documents: poll has no such limit as the 1024 of select.',
   run,
 });
 

@@ -3,8 +3,8 @@ import { styleText } from 'node:util';
 import type { Experiment, Outcome, Step } from './harness.js';
 
 const TITLES = { documents: 'From the documents', traps: 'The traps' } as const;
-const MARKS = { confirmed: '✓', otherwise: '✗', 'not run': '–' } as const;
-const COLOURS = { confirmed: 'green', otherwise: 'red', 'not run': 'yellow' } as const;
+const MARKS = { 'as expected': '✓', otherwise: '✗', 'not run': '–' } as const;
+const COLOURS = { 'as expected': 'green', otherwise: 'red', 'not run': 'yellow' } as const;
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -63,13 +63,14 @@ export class Report {
 
   /** What happened. */
   steps({ steps }: Pick<Outcome, 'steps'>): string {
-    return `${steps.map((step) => this.#step(step)).join('\n')}\n`;
+    const lines = steps.map((step) => this.#step(step)).join('\n');
+    return `${steps[0]?.kind === 'say' ? '' : '\n'}${lines}\n`;
   }
 
   /** What it says. */
   verdict({ verdict, kernel, seconds, conclusion }: Outcome): string {
     const words = {
-      confirmed: `Confirmed on ${kernel}`,
+      'as expected': `As expected on ${kernel}`,
       otherwise: `Otherwise on ${kernel}`,
       'not run': `Not run on ${kernel}`,
     }[verdict];
@@ -98,15 +99,15 @@ export class Report {
   /** What came of all. */
   table(outcomes: readonly Outcome[]): string {
     const width = Math.max(...outcomes.map(({ name }) => name.length), 'experiment'.length);
-    const head = this.#style('bold', `${'experiment'.padEnd(width)}  ${'verdict'.padEnd(11)}  seconds`);
+    const head = this.#style('bold', `${'experiment'.padEnd(width)}  ${'verdict'.padEnd(13)}  seconds`);
     const rows = outcomes.map(({ name, verdict, seconds }) => {
-      const said = this.#style(COLOURS[verdict], `${MARKS[verdict]} ${verdict}`.padEnd(11));
+      const said = this.#style(COLOURS[verdict], `${MARKS[verdict]} ${verdict}`.padEnd(13));
       return `${name.padEnd(width)}  ${said}  ${seconds.toFixed(2).padStart(7)}`;
     });
     const total = outcomes.reduce((sum, { seconds }) => sum + seconds, 0);
     const count = (verdict: Outcome['verdict']) => outcomes.filter((outcome) => outcome.verdict === verdict).length;
-    const counts = (['confirmed', 'otherwise', 'not run'] as const)
-      .filter((verdict) => verdict === 'confirmed' || count(verdict) > 0)
+    const counts = (['as expected', 'otherwise', 'not run'] as const)
+      .filter((verdict) => verdict === 'as expected' || count(verdict) > 0)
       .map((verdict) => `${count(verdict)} ${verdict}`);
     return `${[head, ...rows].join('\n')}\n\n${counts.join(', ')} on ${outcomes[0]?.kernel}, ${total.toFixed(1)} s\n`;
   }

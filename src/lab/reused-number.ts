@@ -20,7 +20,7 @@ function run({ sys, say, expect, pair, epoll }: Lab): string {
     serial.set(fd, number);
   };
 
-  say('Two connections are ready, and stand in one batch. Each has a serial number, its tag.');
+  say('Two connections are ready, and stand in one batch. Each has a serial number, its tag: the upper half of u64.');
   register(anna, 1);
   register(ben, 2);
   sys.send(annasPeer, Buffer.from('a'));

@@ -1,11 +1,12 @@
 /** Where the 1024 of select comes from. */
+import { readFileSync } from 'node:fs';
 import { experiment, type Lab } from './harness.js';
 
 export const selectLimit = experiment({
   name: 'select-limit',
   group: 'documents',
   question: 'Does select stop at 1024 descriptors, and whose limit is it?',
-  background: 'The documents: select takes 1024 descriptors, because the kernel is compiled so.',
+  background: 'The documents: select takes 1024 descriptors, and a server no more clients.',
   run,
 });
 
@@ -38,6 +39,15 @@ function run({ sys, say, show, expect, needs, name, pipe }: Lab): string {
   large.add(high);
   expect('the kernel takes it and finds it readable', sys.select(high + 1, large, null, null, 0), 1);
   expect('the bit of the high number is set', large.has(high));
+
+  say('It looks no further than its own table of the process goes, whose size is in /proc/self/status.');
+  const size = Number(/^FDSize:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
+  show(`FDSize: ${size}`);
+  const unopened = new sys.FdSet(2 * size).add(high - 1);
+  expect('a number that is not open is an error', sys.select(high, unopened, null, null, 0), -sys.EBADF);
+  const beyond = new sys.FdSet(2 * size).add(size);
+  const told = sys.select(size + 1, beyond, null, null, 0);
+  expect('beyond the table it is passed over: without a timeout, this would wait for ever', told, 0);
 
   return (
     "libc's: an fd_set has 1024 bits, and nothing checks the number that FD_SET is given. The kernel takes as many bits as " +

@@ -1,4 +1,5 @@
 /** A close that takes back what was sent. */
+import { formatResult } from '../trace/format.js';
 import { experiment, type Lab } from './harness.js';
 
 export const unreadReset = experiment({
@@ -52,7 +53,7 @@ function run({ sys, say, show, expect, quietly, tcp, settled }: Lab): string {
   sys.poll(fds, 1, 0);
   expect('the client is told of an error and a hang-up', (fds.revents(0) & (sys.POLLERR | sys.POLLHUP)) !== 0);
   const broken = quietly(() => drain(victim));
-  show(`${broken.bytes} bytes arrive, then recv says ${broken.last}`);
+  show(`${broken.bytes} bytes arrive, then recv returns ${formatResult(broken.last)}`);
   expect('the answer breaks off', broken.bytes < sent);
   expect('with ECONNRESET', broken.last, -sys.ECONNRESET);
   expect('which is told once; then it is the end', sys.recv(victim, buffer), 0);
@@ -67,7 +68,7 @@ function run({ sys, say, show, expect, quietly, tcp, settled }: Lab): string {
   sys.recv(patient, buffer);
   sys.close(patient);
   const whole = quietly(() => drain(reader));
-  show(`${whole.bytes} bytes arrive, then recv says ${whole.last}`);
+  show(`${whole.bytes} bytes arrive, then recv returns ${formatResult(whole.last)}`);
   expect('all of it, and the end', whole, { bytes: promised, last: 0 });
 
   return (

@@ -1,7 +1,7 @@
 /**
  * System calls as strace(1) writes them: `epoll_wait(5, [{events=EPOLLIN, data={u32=7, u64=7}}], 64, 0) = 1`.
  *
- * Where the memory of a failed call holds nothing, strace shows its address, and here stands `0x...`. `select` and
+ * Where memory holds nothing (a failed call has not filled it), strace shows its address, and here stands `0x...`. `select` and
  * `ppoll` say how much of the timeout is left only where it is known: the calls of `fdmux/sys` do not hand it back.
  */
 import { errorCode } from '../error.js';
@@ -225,8 +225,8 @@ const ADDRESS_ROOM = 128;
 
 /** An address that a call fills, and its length: two arguments of C's. */
 function filledAddress(value: Argument, result: number): string[] {
-  if (value === null || value === undefined) return ['NULL', 'NULL'];
-  if (result < 0) return [UNKNOWN, `[${ADDRESS_ROOM}]`];
+  if (value === null) return ['NULL', 'NULL'];
+  if (result < 0 || value === undefined) return [UNKNOWN, `[${ADDRESS_ROOM}]`];
   return [address(value), `[${ADDRESS_ROOM} => ${addressLength(value)}]`];
 }
 
@@ -335,7 +335,9 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   epoll_ctl: ({ int, fd }) => {
     const op = one(int(1), EPOLL_OPS);
     const data = { events: int(3) >>> 0, fd: int(2), tag: int(4) };
-    return { args: [fd(0), op, fd(2), events([data], 0).slice(1, -1)] };
+    // The kernel does not look at the event of a DEL.
+    const event = int(1) === sys.EPOLL_CTL_DEL ? UNKNOWN : events([data], 0).slice(1, -1);
+    return { args: [fd(0), op, fd(2), event] };
   },
   epoll_wait: ({ args, result, fd }) => ({ args: [fd(0), events(args[1], result), String(args[2]), String(args[3])] }),
   epoll_pwait2: ({ args, result, fd }) => ({
@@ -474,8 +476,18 @@ export function formatResult(result: number): string {
   return `-1 ${code} (${strerror[code] ?? 'Unknown error'})`;
 }
 
+/** Calls whose result is a descriptor. */
+const OPENING: ReadonlySet<string> = new Set(['epoll_create1', 'socket', 'accept4', 'dup']);
+
+/** Whether a call opens a descriptor, and returns it. */
+export function opens({ name, args, result }: Call): boolean {
+  const duplicates = name === 'fcntl' && (args[1] === sys.F_DUPFD || args[1] === sys.F_DUPFD_CLOEXEC);
+  return result >= 0 && (OPENING.has(name) || duplicates);
+}
+
 /** A call on one line. @throws Error for what is no call of `fdmux/sys` */
-export function formatCall({ name, args, result }: Call, { nameOf, align = 0 }: FormatOptions = {}): string {
+export function formatCall(made: Call, { nameOf, align = 0 }: FormatOptions = {}): string {
+  const { name, args, result } = made;
   const call = calls[name];
   if (call === undefined) throw new Error(`no system call of fdmux: ${name}`);
   const fdName = (fd: number): string => {
@@ -484,7 +496,8 @@ export function formatCall({ name, args, result }: Call, { nameOf, align = 0 }: 
   };
   const int = (i: number): number => args[i] as number;
   const parts = call({ args, result, int, fd: (i) => fdName(int(i)), named: fdName });
-  const made = `${parts.name ?? name}(${parts.args.join(', ')})`;
+  const left = `${parts.name ?? name}(${parts.args.join(', ')})`;
   const note = parts.note && result >= 0 ? ` (${parts.note})` : '';
-  return `${made.padEnd(align - 1)} = ${parts.result ?? formatResult(result)}${note}`;
+  const right = parts.result ?? (opens(made) ? fdName(result) : formatResult(result));
+  return `${left.padEnd(align - 1)} = ${right}${note}`;
 }

@@ -35,17 +35,22 @@ function after(name: string, i: number, args: readonly unknown[], result: number
     const left = [...value].filter((fd) => fd < (args[0] as number));
     return { before: earlier as number[], after: left };
   }
-  if (value instanceof sys.SockAddr) return value.toJSON();
+  if (value instanceof sys.SockAddr) return value.toJSON() ?? undefined;
   if (name === 'getsockopt' && i === 3) return optionBytes(value as Uint8Array | Int32Array, result);
   if (value instanceof Int32Array || value instanceof Float64Array) return [...value];
   if (value instanceof Uint8Array) {
-    if (name === 'setsockopt') return { bytes: value.slice(), length: value.length };
+    if (name === 'setsockopt') return { bytes: copy(value, 0, value.length), length: value.length };
     const [offset = 0, length = value.length - offset] = args.slice(2) as [number?, number?];
     const moved =
       name === 'send' || name === 'sendto' || name === 'write' ? length : Math.min(Math.max(result, 0), length);
-    return { bytes: value.slice(offset, offset + Math.min(moved, SHOWN + 1)), length };
+    return { bytes: copy(value, offset, Math.min(moved, SHOWN + 1)), length };
   }
   return value as Argument;
+}
+
+/** A Buffer's own `slice` would not copy. */
+function copy(bytes: Uint8Array, offset: number, length: number): Uint8Array {
+  return new Uint8Array(bytes.subarray(offset, offset + length));
 }
 
 function optionBytes(value: Uint8Array | Int32Array, result: number): Argument {
