@@ -59,14 +59,15 @@ describe('every experiment', () => {
     expect(new Set(experiments.map(({ name }) => name)).size).toBe(experiments.length);
     for (const { name, question } of experiments) {
       expect(existsSync(new URL(`../src/lab/${name}.ts`, import.meta.url))).toBe(true);
-      expect(question.length).toBeLessThanOrEqual(72);
+      expect(question.length).toBeLessThanOrEqual(58);
       expect(question).toMatch(/\?$/);
     }
   });
 
   test('is told of in docs/lab.md', () => {
-    const page = readFileSync(new URL('../docs/lab.md', import.meta.url), 'utf8');
-    for (const { name } of experiments) expect(page).toContain(`[\`${name}\`](../src/lab/${name}.ts)`);
+    const page = readFileSync(new URL('../docs/lab.md', import.meta.url), 'utf8').replace(/ +/g, ' ');
+    for (const { name, question } of experiments)
+      expect(page).toContain(`| [\`${name}\`](../src/lab/${name}.ts) | ${question} |`);
   });
 });
 
@@ -270,7 +271,7 @@ describe('fdmux lab', () => {
     expect(stdout).toContain('How often does epoll tell of one and the same byte?');
     expect(stdout).toMatch(/^ {4}epoll_wait\(\d+<edge>, \[\], 8, 0\) = 0/m);
     expect(stdout).toContain('As expected on Linux');
-    expect(stdout).toContain('src/lab/level-and-edge.ts\n    function run(');
+    expect(stdout).toContain('src/lab/level-and-edge.ts\n  function run(');
     expect(JSON.parse(fdmux('level-and-edge', '--json').stdout).verdict).toBe('as expected');
   });
 
@@ -285,6 +286,14 @@ describe('fdmux lab', () => {
       stdout: '',
       stderr: 'fdmux: either an experiment or --all, not both\n',
     });
+  });
+
+  test('ends quietly when nobody reads on', () => {
+    const { stdout, stderr } = spawnSync('sh', ['-c', `'${process.execPath}' '${COMMAND}' lab --all | head -1`], {
+      encoding: 'utf8',
+      timeout: 60_000,
+    });
+    expect({ stdout, stderr }).toEqual({ stdout: 'select-limit\n', stderr: '' });
   });
 
   test('--all runs all of them and ends with a table', { timeout: 120_000 }, () => {

@@ -17,6 +17,8 @@ export function addLab(fdmux: Command): void {
       const { experiments, list, Report, runAll, runOne } = await import('../lab/index.js');
       const { stdout } = process;
       const report = new Report(stdout.columns ?? 0, stdout.isTTY === true && !process.env.NO_COLOR);
+      // Whoever reads may have seen enough: `fdmux lab --all | head`.
+      stdout.once('error', () => process.exit());
       const telling = { report, json, print: (text: string) => stdout.write(text) };
 
       if (all && name !== undefined) return lab.error('either an experiment or --all, not both');

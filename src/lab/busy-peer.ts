@@ -4,8 +4,9 @@ import { experiment, type Lab } from './harness.js';
 export const busyPeer = experiment({
   name: 'busy-peer',
   group: 'traps',
-  question: 'Edge-triggered, read until EAGAIN: and if EAGAIN never comes?',
-  background: 'epoll(7) warns of starvation: a peer that sends as fast as it is read keeps all others waiting.',
+  question: 'Read until EAGAIN: and if EAGAIN never comes?',
+  background:
+    'Edge-triggered, one reads until EAGAIN. epoll(7) warns of starvation: a peer that sends as fast as it is read keeps all others waiting.',
   run,
 });
 

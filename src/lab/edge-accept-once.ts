@@ -4,7 +4,7 @@ import { experiment, type Lab } from './harness.js';
 export const edgeAcceptOnce = experiment({
   name: 'edge-accept-once',
   group: 'documents',
-  question: 'An edge-triggered listener, one accept a wake-up: who is lost?',
+  question: 'An edge-triggered listener, one accept each: who is lost?',
   background: 'Document 000 registers its listener with EPOLLIN|EPOLLET and accepts once each time it is told.',
   run,
 });

@@ -5,7 +5,7 @@ import { experiment, type Lab, type Script } from './harness.js';
 export const herd = experiment({
   name: 'herd',
   group: 'traps',
-  question: 'Of four processes that wait for a client, how many wake up?',
+  question: 'Four processes wait for a client: how many wake up?',
   background:
     'The thundering herd: all are woken, one gets the connection. EPOLLEXCLUSIVE (Linux 4.5) is meant to end it.',
   run,

@@ -7,7 +7,7 @@ import { experiment, type Lab } from './harness.js';
 export const inherited = experiment({
   name: 'inherited',
   group: 'traps',
-  question: 'What becomes of descriptors when another program is started?',
+  question: 'What becomes of descriptors in a child program?',
   background:
     'fork copies all descriptors, exec keeps those without FD_CLOEXEC: a child holds them, and does not know.',
   run,

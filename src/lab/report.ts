@@ -25,7 +25,7 @@ export class Report {
   }
 
   #style(style: Style, text: string): string {
-    return this.#coloured ? styleText(style, text) : text;
+    return this.#coloured ? styleText(style, text, { validateStream: false }) : text;
   }
 
   /** Words, broken between them and indented; `first` takes the place of the first line's indentation. */
@@ -46,6 +46,16 @@ export class Report {
       .match(new RegExp(`(?=\\S).{1,${this.#columns - 8}}(?=\\s|$)|\\S+`, 'g'))
       ?.map((line, i) => `${i === 0 ? '    ' : '        '}${line}`)
       .join('\n') as string;
+  }
+
+  /** A line of source: what does not fit goes on below it, further in. */
+  #code(line: string): string {
+    const indent = `  ${/^ */.exec(line)?.[0] ?? ''}`;
+    const code = line.trim();
+    const width = this.#columns - indent.length - 4;
+    if (this.#columns === 0 || indent.length + code.length <= this.#columns || width < 20) return indent + code;
+    const parts = code.match(new RegExp(`(?=\\S).{1,${width}}(?=\\s|$)|\\S+`, 'g')) ?? [];
+    return parts.map((part, i) => `${indent}${i === 0 ? '' : '    '}${part}`).join('\n');
   }
 
   #step(step: Step): string {
@@ -80,7 +90,8 @@ export class Report {
 
   /** The lines that did it. */
   source({ source: { file, text } }: Outcome): string {
-    return `${this.#style('dim', file)}\n${text.replace(/^(?=.)/gm, '    ')}\n`;
+    const lines = text.split('\n').map((line) => this.#code(line));
+    return `${this.#style('dim', file)}\n${lines.join('\n')}\n`;
   }
 
   /** All there are. */

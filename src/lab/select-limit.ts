@@ -5,7 +5,7 @@ import { experiment, type Lab } from './harness.js';
 export const selectLimit = experiment({
   name: 'select-limit',
   group: 'documents',
-  question: 'Does select stop at 1024 descriptors, and whose limit is it?',
+  question: 'Does select stop at 1024, and whose limit is it?',
   background: 'The documents: select takes 1024 descriptors, and a server no more clients.',
   run,
 });
@@ -40,7 +40,9 @@ function run({ sys, say, show, expect, needs, name, pipe }: Lab): string {
   expect('the kernel takes it and finds it readable', sys.select(high + 1, large, null, null, 0), 1);
   expect('the bit of the high number is set', large.has(high));
 
-  say('It looks no further than its own table of the process goes, whose size is in /proc/self/status.');
+  say(
+    "It looks no further than the process's table of descriptors goes: FDSize in /proc/self/status, which grows as needed.",
+  );
   const size = Number(/^FDSize:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
   show(`FDSize: ${size}`);
   const unopened = new sys.FdSet(2 * size).add(high - 1);
@@ -51,6 +53,6 @@ function run({ sys, say, show, expect, needs, name, pipe }: Lab): string {
 
   return (
     "libc's: an fd_set has 1024 bits, and nothing checks the number that FD_SET is given. The kernel takes as many bits as " +
-    'nfds says. It counts the highest number, not the descriptors: one alone with number 1024 is too many.'
+    'nfds says. What counts is the highest number: a single descriptor 1024 is too many for libc.'
   );
 }
