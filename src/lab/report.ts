@@ -25,6 +25,7 @@ export class Report {
   }
 
   #style(style: Style, text: string): string {
+    // From 22.13 on, Node.js would look whether its own stdout shows colours: this need not go there.
     return this.#coloured ? styleText(style, text, { validateStream: false }) : text;
   }
 
