@@ -33,6 +33,7 @@
  */
 export type { Descriptor } from './descriptor.js';
 export { Epoll } from './epoll.js';
+export type { Batch, ReadyOptions, WatchCallback } from './epoll-loop.js';
 export type { SystemError } from './error.js';
 export { Poll } from './poll.js';
 export { select } from './select.js';
@@ -104,3 +105,5 @@ export {
   TCP_USER_TIMEOUT,
 } from './sys/index.js';
 export type { Timeout } from './timeout.js';
+export type { ReadyCallback, WaitOptions, Watch, WatchEvents } from './watch.js';
+export { readable, watch, writable } from './watch.js';
