@@ -39,6 +39,8 @@ interface Registration {
   readonly entry: Entry;
   readonly callback: ReadyCallback;
   readonly resource: AsyncResource;
+  /** Held: an object that owns the descriptor must not be lost while it is watched. */
+  readonly owner: Descriptor;
   events: number;
   /** Not so once an EPOLLONESHOT one has been told. */
   armed: boolean;
@@ -60,7 +62,7 @@ function fail(result: number, fd: number): never {
   throw systemError('epoll_ctl', result, `descriptor ${fd}${why}`);
 }
 
-/** The hidden set of a thread: there from its first watch to its last. */
+/** The hidden set of a thread: there from its first watch until a turn of the loop finds nobody left. */
 class Hub {
   readonly #entries = new Map<number, Entry>();
   readonly #events = new EpollEvents(MAX_EVENTS);
@@ -80,7 +82,7 @@ class Hub {
     }
   }
 
-  add(fd: number, events: number, callback: ReadyCallback): Registration {
+  add(owner: Descriptor, fd: number, events: number, callback: ReadyCallback): Registration {
     const known = this.#entries.get(fd);
     // A number whose owner has changed is no longer what the set knows under it.
     if (known !== undefined && known.events !== 0 && this.#control(EPOLL_CTL_MOD, known, known.events) < 0) {
@@ -88,7 +90,7 @@ class Hub {
     }
     const entry = this.#entries.get(fd) ?? { fd, tag: 0, events: 0, registrations: [] };
     const resource = new AsyncResource('fdmux.watch');
-    const registration = { entry, callback, resource, events, armed: true, ref: true };
+    const registration = { entry, callback, resource, owner, events, armed: true, ref: true };
     entry.registrations = [...entry.registrations, registration];
     this.#entries.set(fd, entry);
     const result = this.#update(entry);
@@ -253,12 +255,18 @@ class Hub {
 }
 
 let hub: Hub | undefined;
+let leaving = false;
 
-/** Gives back the set once nobody is left. */
+/** Gives back the set once nobody is left: not at once, since who awaits `readable` again and again leaves each time. */
 function release(): void {
-  if (!hub?.empty) return;
-  hub.close();
-  hub = undefined;
+  if (leaving || !hub?.empty) return;
+  leaving = true;
+  setImmediate(() => {
+    leaving = false;
+    if (!hub?.empty) return;
+    hub.close();
+    hub = undefined;
+  }).unref();
 }
 
 function toEvents(events: WatchEvents): number {
@@ -361,7 +369,7 @@ export function watch(fd: Descriptor, events: WatchEvents, callback: ReadyCallba
   succeeded('fcntl', sys.fcntl(number, sys.F_GETFD), `descriptor ${number}`);
   hub ??= new Hub();
   try {
-    return new Watch(hub, hub.add(number, mask, callback));
+    return new Watch(hub, hub.add(fd, number, mask, callback));
   } finally {
     release();
   }

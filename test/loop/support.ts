@@ -43,10 +43,12 @@ export interface Ended {
 /** Runs a module in a process of its own, with the built package as `entry` names it, until it ends. */
 export function program(source: string, stdin: 'ignore' | 'pipe' = 'ignore'): Promise<Ended> {
   const head = `import * as fdmux from ${JSON.stringify(entry('index'))};
-import { readdirSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { once } from 'node:events';
 const entry = ${JSON.stringify(entry('index'))};
+const link = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+const sets = () => readdirSync('/proc/self/fd').filter((fd) => link(fd).includes('[eventpoll]'));
 `;
   const child = spawn(process.execPath, ['--input-type=module', '-e', head + source], {
     stdio: [stdin, 'pipe', 'pipe'],

@@ -194,16 +194,19 @@ describe('watch', () => {
 
   it('shares one hidden set, which goes with the last watch', async () => {
     const pairs = Array.from({ length: 20 }, () => pair());
+    await turns(2);
     const before = descriptors();
     const watches = pairs.flat().map((socket) => watch(socket, 'readable', () => {}));
     expect(descriptors().length - before.length).toBe(2);
     for (const one of watches) one[Symbol.dispose]();
     for (const one of watches) one.close();
+    await turns(2);
     expect(descriptors()).toEqual(before);
     for (const socket of pairs.flat()) socket.close();
   });
 
-  it('says clearly what cannot be waited for', () => {
+  it('says clearly what cannot be waited for', async () => {
+    await turns(2);
     const before = descriptors();
     const fd = openSync(fileURLToPath(import.meta.url), 'r');
     expect(() => watch(fd, 'readable', () => {})).toThrow(
@@ -211,6 +214,7 @@ describe('watch', () => {
     );
     closeSync(fd);
     expect(() => watch(fd, 'readable', () => {})).toThrow(expect.objectContaining({ code: 'EBADF' }));
+    await turns(2);
     expect(descriptors()).toEqual(before);
   });
 
@@ -349,6 +353,7 @@ describe('a descriptor closed behind its back', () => {
   });
 
   it('that lives on as a duplicate is neither told to the next owner nor spins', async () => {
+    await turns(2);
     const before = descriptors();
     const others = pair();
     const neighbour: number[] = [];
@@ -375,6 +380,7 @@ describe('a descriptor closed behind its back', () => {
     beside.close();
     for (const fd of [first.peer, second.own, second.peer, duplicate]) sys.close(fd);
     for (const socket of others) socket.close();
+    await turns(2);
     expect(descriptors()).toEqual(before);
   });
 
@@ -425,12 +431,14 @@ describe('readable and writable', () => {
 
   it('are aborted by their signal, and leave nothing behind', async () => {
     const [a, b] = pair();
+    await turns(2);
     const before = descriptors();
     const controller = new AbortController();
     const ready = readable(a, { signal: controller.signal });
     controller.abort('enough');
     await expect(ready).rejects.toMatchObject({ name: 'AbortError', cause: 'enough' });
     await expect(readable(a, { signal: controller.signal })).rejects.toMatchObject({ name: 'AbortError' });
+    await turns(2);
     expect(descriptors()).toEqual(before);
     a.close();
     b.close();
