@@ -30,4 +30,25 @@
       ],
     },
   ],
+  # What the benchmarks measure against and with: programs in C, beside the addon in build/Release.
+  "conditions": [
+    ["OS=='linux'", {
+      "target_defaults": {
+        "target_conditions": [
+          ["_type=='executable'", {
+            "cflags": ["-std=c11", "-O2", "-pthread"],
+            "cflags!": ["-O3"],
+            "defines": ["_GNU_SOURCE"],
+            "ldflags": ["-pthread"],
+            "libraries": ["-lm"],
+          }],
+        ],
+      },
+      "targets": [
+        {"target_name": "calls", "type": "executable", "sources": ["benchmarks/c/calls.c"]},
+        {"target_name": "echo", "type": "executable", "sources": ["benchmarks/c/echo.c"]},
+        {"target_name": "load", "type": "executable", "sources": ["benchmarks/c/load.c"]},
+      ],
+    }],
+  ],
 }

@@ -71,31 +71,27 @@ bool ReadObject(napi_env env, napi_value value, Array<double>* out) {
 }
 
 // A view whose memory is gone has length 0: a read into it would look like the end of a stream.
-static bool Gone(napi_env env, const Bytes& bytes) {
+static bool Gone(const Thread& thread, const Bytes& bytes, const char* argument) {
+  napi_env env = thread.env;
   bool detached = false;
   napi_is_detached_arraybuffer(env, bytes.buffer, &detached);
-  if (detached) {
-    ThrowType(env,
-              "The \"buffer\" argument must be a Uint8Array with memory. Received one whose ArrayBuffer is detached");
-    return true;
-  }
-  // TypedArray.prototype.at is the one cheap question that a view outside its shrunk buffer refuses.
+  // `at` is the one cheap question that a view outside its shrunk buffer refuses. It runs no code of the caller's.
   napi_value at;
   napi_value result;
-  if (napi_get_named_property(env, bytes.array, "at", &at) == napi_ok &&
-      napi_call_function(env, bytes.array, at, 0, nullptr, &result) == napi_pending_exception) {
-    napi_value exception;
-    napi_get_and_clear_last_exception(env, &exception);
-    ThrowType(env,
-              "The \"buffer\" argument must be a Uint8Array with memory. Received one outside its shrunk ArrayBuffer");
-    return true;
-  }
-  return false;
+  bool gone = detached || (napi_get_reference_value(env, thread.at, &at) == napi_ok &&
+                           napi_call_function(env, bytes.array, at, 0, nullptr, &result) == napi_pending_exception);
+  if (!gone) return false;
+  if (!detached) napi_get_and_clear_last_exception(env, &result);
+  ThrowType(env, (std::string("The \"") + argument + "\" argument must be a typed array with memory. Received one " +
+                  (detached ? "whose ArrayBuffer is detached" : "outside its shrunk ArrayBuffer"))
+                     .c_str());
+  return true;
 }
 
-uint8_t* Bytes::Window(napi_env env, int64_t offset, int64_t* length) const {
+uint8_t* Bytes::Window(const Thread& thread, int64_t offset, int64_t* length, const char* argument) const {
   static uint8_t nothing;
-  if (this->length == 0 && Gone(env, *this)) return nullptr;
+  napi_env env = thread.env;
+  if (this->length == 0 && Gone(thread, *this, argument)) return nullptr;
   int64_t limit = static_cast<int64_t>(this->length);
   if (offset < 0 || offset > limit) {
     std::string expected = ">= 0 && <= " + std::to_string(limit) + " (buffer.length)";

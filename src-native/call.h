@@ -52,6 +52,8 @@ struct Thread {
   double* frame;
   std::shared_ptr<Memories> memories;
   std::vector<uint8_t> scratch;
+  // TypedArray.prototype.at, as it was before any caller could put another in its place.
+  napi_ref at;
   std::unordered_set<int> owned{};
   std::vector<Watcher*> watchers{};
 
@@ -76,7 +78,7 @@ struct Bytes {
   size_t length;
 
   // The bytes from `offset`, `length` of them (-1: all that follow). nullptr: an error has been thrown.
-  uint8_t* Window(napi_env env, int64_t offset, int64_t* length) const;
+  uint8_t* Window(const Thread& thread, int64_t offset, int64_t* length, const char* argument = "buffer") const;
 };
 
 // An Int32Array or Float64Array that a call fills, as C fills an array.

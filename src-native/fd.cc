@@ -3,7 +3,9 @@
 #include <limits.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -13,35 +15,62 @@
 
 namespace fdmux {
 
-static long ReadFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
-  if (at == nullptr) return 0;
-  if (MayBlock(thread, fd)) {
-    if (long error = BeforeBlocking(thread, fd, POLLIN)) return error;
+// What a descriptor stands for decides how a worker reads and writes it: a mode of stat(2), 0 for what never blocks.
+static mode_t KindThatBlocks(const Thread& thread, int fd, short event) {
+  struct stat status;
+  if (!MayBlock(thread, fd, event) || fstat(fd, &status) == -1) return 0;
+  return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode) ? 0 : status.st_mode;
+}
+
+// Once poll(2) has promised bytes, another thread may take them: where a call can be told not to wait, it is.
+// Pipes know RWF_NOWAIT since Linux 6.5.
+static long ReadReady(int fd, mode_t kind, uint8_t* at, int64_t length) {
+  if (S_ISSOCK(kind)) return Answer(recv(fd, at, length, MSG_DONTWAIT));
+  if (S_ISFIFO(kind)) {
+    iovec part{at, static_cast<size_t>(length)};
+    long result = Answer(preadv2(fd, &part, 1, -1, RWF_NOWAIT));
+    if (result != -EOPNOTSUPP) return result;
   }
   return Answer(read(fd, at, length));
 }
 
-// A blocking write goes on until all is written: in a worker, in pieces that fit what poll(2) promises.
-static long WriteInPieces(const Thread& thread, int fd, const uint8_t* at, int64_t length) {
+static long ReadFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
+  uint8_t* at = buffer.Window(thread, offset, &length);
+  if (at == nullptr) return 0;
+  mode_t kind = length == 0 ? 0 : KindThatBlocks(thread, fd, POLLIN);
+  if (kind == 0) return Answer(read(fd, at, length));
+  return WhenReady(thread, fd, POLLIN, [&] { return ReadReady(fd, kind, at, length); });
+}
+
+// A pipe and a terminal promise room for PIPE_BUF bytes; anything else may take a write for one message.
+static long WriteReady(int fd, mode_t kind, const uint8_t* at, int64_t length) {
+  if (S_ISSOCK(kind)) return Answer(send(fd, at, length, MSG_DONTWAIT));
+  if (S_ISFIFO(kind)) {
+    iovec part{const_cast<uint8_t*>(at), static_cast<size_t>(length)};
+    long result = Answer(pwritev2(fd, &part, 1, -1, RWF_NOWAIT));
+    if (result != -EOPNOTSUPP) return result;
+  }
+  if (S_ISFIFO(kind) || isatty(fd)) length = std::min<int64_t>(length, PIPE_BUF);
+  return Answer(write(fd, at, length));
+}
+
+// A blocking write goes on until all is written.
+static long WriteInPieces(const Thread& thread, int fd, mode_t kind, const uint8_t* at, int64_t length) {
+  bool stream = S_ISSOCK(kind) || S_ISFIFO(kind) || isatty(fd);
   int64_t written = 0;
-  do {
-    long result = BeforeBlocking(thread, fd, POLLOUT);
-    if (result == 0) result = Answer(write(fd, at + written, std::min<int64_t>(length - written, PIPE_BUF)));
-    if (result < 0) return written > 0 ? written : result;
-    written += result;
-  } while (written < length);
-  return written;
+  for (;;) {
+    long result = WhenReady(thread, fd, POLLOUT, [&] { return WriteReady(fd, kind, at + written, length - written); });
+    if (result > 0) written += result;
+    if (result <= 0 || written >= length || !stream) return written > 0 ? written : result;
+  }
 }
 
 static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
-  struct stat status;
-  if (MayBlock(thread, fd) && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode)) {
-    return WriteInPieces(thread, fd, at, length);
-  }
-  return Answer(write(fd, at, length));
+  mode_t kind = KindThatBlocks(thread, fd, POLLOUT);
+  if (kind == 0 || (length == 0 && !S_ISSOCK(kind))) return Answer(write(fd, at, length));
+  return WriteInPieces(thread, fd, kind, at, length);
 }
 
 static long Close(Thread& thread, int fd) {

@@ -59,9 +59,17 @@ static double* Frame(Napi::Env env, Napi::Object exports) {
   return frame.Data();
 }
 
+// As Frame: never given back.
+static napi_ref At(Napi::Env env) {
+  auto array = env.Global().Get("Uint8Array").As<Napi::Object>();
+  auto at = Napi::Persistent(array.Get("prototype").As<Napi::Object>().Get("at").As<Napi::Function>());
+  at.SuppressDestruct();
+  return at;
+}
+
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   bool worker = syscall(SYS_gettid) != getpid();
-  auto* thread = new Thread{env, worker, Frame(env, exports), std::make_shared<Memories>(), {}};
+  auto* thread = new Thread{env, worker, Frame(env, exports), std::make_shared<Memories>(), {}, At(env)};
   napi_set_instance_data(
       env, thread, [](napi_env, void* data, void*) { delete static_cast<Thread*>(data); }, nullptr);
   Family family{exports, Napi::Object::New(env), thread};

@@ -82,6 +82,12 @@ static long SignalPipeAdd(Thread&, int signum, int fd) {
   return Answer(sigaction(signum, &action, nullptr));
 }
 
+// libuv may have put its handler in the place of this one, for a process.on that came later: that one stays.
+static void Restore(int signum, const struct sigaction& before) {
+  struct sigaction now;
+  if (sigaction(signum, nullptr, &now) == 0 && now.sa_sigaction == Handle) sigaction(signum, &before, nullptr);
+}
+
 // No signal writes into `fd` any more once this has returned: it may be closed. The last one to leave restores
 // what handled the signal before.
 static long SignalPipeRemove(Thread&, int signum, int fd) {
@@ -90,7 +96,7 @@ static long SignalPipeRemove(Thread&, int signum, int fd) {
   Watched& signal = watched[signum];
   for (auto& pipe : signal.pipes) {
     if (signal.count == 0 || pipe.load() != fd) continue;
-    if (signal.count == 1) sigaction(signum, &signal.before, nullptr);
+    if (signal.count == 1) Restore(signum, signal.before);
     pipe.store(-1);
     signal.count--;
     while (handling.load() > 0) sched_yield();

@@ -10,6 +10,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "wait.h"
 
@@ -21,11 +22,6 @@ struct Address {
   socklen_t length;
 
   sockaddr* Any() { return reinterpret_cast<sockaddr*>(&storage); }
-  // For the kernel to fill: all the room there is.
-  socklen_t* Room() {
-    length = sizeof storage;
-    return &length;
-  }
 };
 
 static Address* AddressOf(Memory* memory) {
@@ -33,7 +29,16 @@ static Address* AddressOf(Memory* memory) {
 }
 
 static sockaddr* AnyOf(Address* address) { return address == nullptr ? nullptr : address->Any(); }
-static socklen_t* RoomOf(Address* address) { return address == nullptr ? nullptr : address->Room(); }
+
+// A call that fills an address, given all the room there is. One that fails leaves the address that was there.
+template <typename Call>
+static long Filling(Address* address, Call call) {
+  if (address == nullptr) return Answer(call(nullptr, nullptr));
+  socklen_t length = sizeof address->storage;
+  long result = Answer(call(address->Any(), &length));
+  if (result >= 0) address->length = length;
+  return result;
+}
 
 static long Socket(Thread&, int domain, int type, int protocol) { return Answer(socket(domain, type, protocol)); }
 
@@ -49,40 +54,44 @@ static long Bind(Thread&, int fd, Memory* memory) {
 
 static long Listen(Thread&, int fd, int backlog) { return Answer(listen(fd, backlog)); }
 
+// An option of SOL_SOCKET that is one int; or -errno.
+static long OptionOf(int fd, int name) {
+  int value = 0;
+  socklen_t size = sizeof value;
+  long result = Answer(getsockopt(fd, SOL_SOCKET, name, &value, &size));
+  return result == 0 ? value : result;
+}
+
 static long Accept4(Thread& thread, int fd, int flags, Memory* memory) {
-  // Another thread may take the connection between the two calls; this one then blocks until the next.
-  if (MayBlock(thread, fd)) {
-    if (long error = BeforeBlocking(thread, fd, POLLIN)) return error;
-  }
   Address* address = AddressOf(memory);
-  return Answer(accept4(fd, AnyOf(address), RoomOf(address), flags));
+  auto take = [&] {
+    return Filling(address, [&](sockaddr* any, socklen_t* room) { return accept4(fd, any, room, flags); });
+  };
+  // What is no listener refuses at once, and may never become readable.
+  if (!MayBlock(thread, fd, POLLIN) || OptionOf(fd, SO_ACCEPTCONN) != 1) return take();
+  return WhenReady(thread, fd, POLLIN, [&] {
+    // Every worker that waits is told of a connection, and one gets it: the others must not block in accept4.
+    static std::mutex taking;
+    std::lock_guard<std::mutex> lock(taking);
+    pollfd one{fd, POLLIN, 0};
+    return poll(&one, 1, 0) == 1 ? take() : -EAGAIN;
+  });
 }
 
 // A connect that blocks, made of one that does not: there is no flag to say so for one call only.
 static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
   int mode = fcntl(fd, F_GETFL);
   fcntl(fd, F_SETFL, mode | O_NONBLOCK);
-  long result = Answer(connect(fd, AnyOf(address), address->length));
-  if (result == -EAGAIN) {
-    // A unix socket whose listener's backlog is full: nothing to poll for but the next try.
-    constexpr int64_t kPause = 5 * kMillisecond;
-    result = InSlices(thread, -1, [&](int64_t) {
-      timespec pause = Timespec(kPause);
-      nanosleep(&pause, nullptr);
-      long again = Answer(connect(fd, AnyOf(address), address->length));
-      return again == 0 ? 1 : again == -EAGAIN ? 0 : again;
-    });
-    if (result == 1) result = 0;
-  }
+  auto attempt = [&] { return Answer(connect(fd, AnyOf(address), address->length)); };
+  long result = attempt();
+  // A unix socket whose listener's backlog is full: nothing to poll for but the next try.
+  if (result == -EAGAIN) result = WhenReady(thread, fd, POLLOUT, attempt);
   if (result == -EINPROGRESS) {
-    result = BeforeBlocking(thread, fd, POLLOUT);
+    result = WhenReady(thread, fd, POLLOUT, [&] {
+      long error = OptionOf(fd, SO_ERROR);
+      return error > 0 ? -error : error;
+    });
     if (result == -EAGAIN) result = -EINPROGRESS;
-    if (result == 0) {
-      int error = 0;
-      socklen_t size = sizeof error;
-      result = Answer(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
-      if (result == 0) result = -error;
-    }
   }
   fcntl(fd, F_SETFL, mode);
   return result;
@@ -91,21 +100,25 @@ static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
 static long Connect(Thread& thread, int fd, Memory* memory) {
   Address* address = AddressOf(memory);
   if (address == nullptr) return -EINVAL;
-  if (MayBlock(thread, fd)) return ConnectInSlices(thread, fd, address);
+  if (MayBlock(thread, fd, POLLOUT)) return ConnectInSlices(thread, fd, address);
   return Answer(connect(fd, address->Any(), address->length));
 }
 
 // One message call. In a worker it is tried without blocking first: the socket's mode is asked only when that
 // could not go on.
 template <typename Try>
-static long Receive(const Thread& thread, int fd, int flags, Try attempt) {
-  if (!thread.worker || (flags & MSG_DONTWAIT)) return attempt(flags);
-  long result = attempt(flags | MSG_DONTWAIT);
-  while (result == -EAGAIN && MayBlock(thread, fd)) {
-    if (long error = BeforeBlocking(thread, fd, POLLIN)) return error;
-    result = attempt(flags | MSG_DONTWAIT);
+static long Receive(const Thread& thread, int fd, uint8_t* at, int64_t length, int flags, Try attempt) {
+  // Neither urgent data nor the queue of errors is ever waited for.
+  if (!thread.worker || (flags & (MSG_DONTWAIT | MSG_OOB | MSG_ERRQUEUE))) return attempt(at, length, flags);
+  int64_t got = 0;
+  for (;;) {
+    auto next = [&] { return attempt(at + got, length - got, flags | MSG_DONTWAIT); };
+    long result = next();
+    if (result == -EAGAIN && MayBlock(thread, fd, POLLIN)) result = WhenReady(thread, fd, POLLIN, next);
+    if (result > 0) got += result;
+    bool all = (flags & MSG_WAITALL) && !(flags & MSG_PEEK) && OptionOf(fd, SO_TYPE) == SOCK_STREAM;
+    if (!all || result <= 0 || got >= length || !MayBlock(thread, fd, POLLIN)) return got > 0 ? got : result;
   }
-  return result;
 }
 
 template <typename Try>
@@ -113,37 +126,39 @@ static long Transmit(const Thread& thread, int fd, const uint8_t* at, int64_t le
   if (!thread.worker || (flags & MSG_DONTWAIT)) return attempt(at, length, flags);
   int64_t sent = 0;
   for (;;) {
-    long result = attempt(at + sent, length - sent, flags | MSG_DONTWAIT);
-    if (result >= 0) sent += result;
-    bool more = result == -EAGAIN || (result > 0 && sent < length);
-    if (!more || !MayBlock(thread, fd)) return sent > 0 ? sent : result;
-    if (long error = BeforeBlocking(thread, fd, POLLOUT)) return sent > 0 ? sent : error;
+    auto next = [&] { return attempt(at + sent, length - sent, flags | MSG_DONTWAIT); };
+    long result = next();
+    if (result == -EAGAIN && MayBlock(thread, fd, POLLOUT)) result = WhenReady(thread, fd, POLLOUT, next);
+    if (result > 0) sent += result;
+    if (result <= 0 || sent >= length || !MayBlock(thread, fd, POLLOUT)) return sent > 0 ? sent : result;
   }
 }
 
 static long Recv(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
-  return Receive(thread, fd, flags, [&](int how) { return Answer(recv(fd, at, length, how)); });
+  return Receive(thread, fd, at, length, flags,
+                 [&](uint8_t* to, int64_t count, int how) { return Answer(recv(fd, to, count, how)); });
 }
 
 static long Send(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   return Transmit(thread, fd, at, length, flags,
                   [&](const uint8_t* from, int64_t count, int how) { return Answer(send(fd, from, count, how)); });
 }
 
 static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
-  return Receive(thread, fd, flags,
-                 [&](int how) { return Answer(recvfrom(fd, at, length, how, AnyOf(address), RoomOf(address))); });
+  return Receive(thread, fd, at, length, flags, [&](uint8_t* to, int64_t count, int how) {
+    return Filling(address, [&](sockaddr* any, socklen_t* room) { return recvfrom(fd, to, count, how, any, room); });
+  });
 }
 
 static long Sendto(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
-  uint8_t* at = buffer.Window(thread.env, offset, &length);
+  uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
   return Transmit(thread, fd, at, length, flags, [&](const uint8_t* from, int64_t count, int how) {
@@ -153,18 +168,37 @@ static long Sendto(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t
 
 static long Shutdown(Thread&, int fd, int how) { return Answer(shutdown(fd, how)); }
 
-static long Getsockopt(Thread& thread, int fd, int level, int name, Bytes value) {
-  // Its value holds a pointer through which the kernel writes.
-  if (level == IPPROTO_TCP && name == TCP_ZEROCOPY_RECEIVE) {
-    ThrowRange(thread.env, "optname", "other than TCP_ZEROCOPY_RECEIVE", name);
-    return 0;
-  }
-  int64_t room = -1;
-  uint8_t* at = value.Window(thread.env, 0, &room);
-  if (at == nullptr) return 0;
+// Since Linux 6.7; the headers of an older libc do not know it.
+#ifndef TCP_AO_GET_KEYS
+#define TCP_AO_GET_KEYS 41
+#endif
+
+// Options with which the kernel writes elsewhere than into `optlen` bytes: through a pointer in the value, or as many
+// structs as the value asks for, or, with a filter, 8 bytes for each of `optlen`.
+static bool WritesElsewhere(const Thread& thread, int level, int name) {
+  bool elsewhere = (level == IPPROTO_TCP && (name == TCP_ZEROCOPY_RECEIVE || name == TCP_AO_GET_KEYS)) ||
+                   (level == SOL_SOCKET && name == SO_GET_FILTER);
+  if (elsewhere)
+    ThrowRange(thread.env, "optname", "other than SO_GET_FILTER, TCP_AO_GET_KEYS, TCP_ZEROCOPY_RECEIVE", name);
+  return elsewhere;
+}
+
+static long AskOption(int fd, int level, int name, void* value, int64_t room) {
   auto length = static_cast<socklen_t>(std::min<int64_t>(room, INT32_MAX));
-  long result = Answer(getsockopt(fd, level, name, at, &length));
+  long result = Answer(getsockopt(fd, level, name, value, &length));
   return result == 0 ? static_cast<long>(length) : result;
+}
+
+static long GetsockoptInts(Thread& thread, int fd, int level, int name, Array<int32_t> value) {
+  if (WritesElsewhere(thread, level, name) || !value.Holds(thread.env, "optval", 1)) return 0;
+  return AskOption(fd, level, name, value.data, static_cast<int64_t>(value.length * sizeof(int32_t)));
+}
+
+static long GetsockoptBytes(Thread& thread, int fd, int level, int name, Bytes value) {
+  if (WritesElsewhere(thread, level, name)) return 0;
+  int64_t room = -1;
+  uint8_t* at = value.Window(thread, 0, &room, "optval");
+  return at == nullptr ? 0 : AskOption(fd, level, name, at, room);
 }
 
 static long SetsockoptInt(Thread&, int fd, int level, int name, int value) {
@@ -173,19 +207,19 @@ static long SetsockoptInt(Thread&, int fd, int level, int name, int value) {
 
 static long SetsockoptBytes(Thread& thread, int fd, int level, int name, Bytes value) {
   int64_t length = -1;
-  uint8_t* at = value.Window(thread.env, 0, &length);
+  uint8_t* at = value.Window(thread, 0, &length, "optval");
   if (at == nullptr) return 0;
   return Answer(setsockopt(fd, level, name, at, static_cast<socklen_t>(std::min<int64_t>(length, INT32_MAX))));
 }
 
 static long Getsockname(Thread&, int fd, Memory* memory) {
   Address* address = AddressOf(memory);
-  return address == nullptr ? -EFAULT : Answer(getsockname(fd, address->Any(), address->Room()));
+  return Filling(address, [&](sockaddr* any, socklen_t* room) { return getsockname(fd, any, room); });
 }
 
 static long Getpeername(Thread&, int fd, Memory* memory) {
   Address* address = AddressOf(memory);
-  return address == nullptr ? -EFAULT : Answer(getpeername(fd, address->Any(), address->Room()));
+  return Filling(address, [&](sockaddr* any, socklen_t* room) { return getpeername(fd, any, room); });
 }
 
 // "fe80::1%lo" or "fe80::1%1": the interface that a link-local address belongs to.
@@ -197,7 +231,8 @@ static bool SplitScope(std::string* text, uint32_t* scope) {
   text->resize(percent);
   *scope = if_nametoindex(name.c_str());
   if (*scope == 0 && !name.empty() && name.find_first_not_of("0123456789") == std::string::npos) {
-    *scope = static_cast<uint32_t>(strtoul(name.c_str(), nullptr, 10));
+    unsigned long number = strtoul(name.c_str(), nullptr, 10);
+    if (number <= UINT32_MAX) *scope = static_cast<uint32_t>(number);
   }
   return *scope != 0;
 }
@@ -241,28 +276,29 @@ static long SockaddrUnix(Thread&, Memory* memory, std::string text) {
   return 0;
 }
 
-// -1 while the memory holds no address.
-static long SockaddrFamily(Thread&, Memory* memory) {
-  Address* address = AddressOf(memory);
+// -1 while the memory holds no address. The kernel says so through the length, and leaves the bytes that were there.
+static int FamilyOf(const Address* address) {
   return address == nullptr || address->length < sizeof(sa_family_t) ? -1 : address->storage.ss_family;
 }
 
+static long SockaddrFamily(Thread&, Memory* memory) { return FamilyOf(AddressOf(memory)); }
+
 static long SockaddrPort(Thread&, Memory* memory) {
   Address* address = AddressOf(memory);
-  if (address == nullptr) return 0;
-  if (address->storage.ss_family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in*>(&address->storage)->sin_port);
-  if (address->storage.ss_family == AF_INET6)
-    return ntohs(reinterpret_cast<sockaddr_in6*>(&address->storage)->sin6_port);
+  int family = FamilyOf(address);
+  if (family == AF_INET) return ntohs(reinterpret_cast<sockaddr_in*>(&address->storage)->sin_port);
+  if (family == AF_INET6) return ntohs(reinterpret_cast<sockaddr_in6*>(&address->storage)->sin6_port);
   return 0;
 }
 
 static std::string TextOf(Address* address) {
   char text[INET6_ADDRSTRLEN + 1 + IF_NAMESIZE] = "";
-  if (address->storage.ss_family == AF_INET) {
+  int family = FamilyOf(address);
+  if (family == AF_INET) {
     inet_ntop(AF_INET, &reinterpret_cast<sockaddr_in*>(&address->storage)->sin_addr, text, sizeof text);
     return text;
   }
-  if (address->storage.ss_family == AF_INET6) {
+  if (family == AF_INET6) {
     auto* in6 = reinterpret_cast<sockaddr_in6*>(&address->storage);
     inet_ntop(AF_INET6, &in6->sin6_addr, text, sizeof text);
     if (in6->sin6_scope_id == 0) return text;
@@ -270,7 +306,7 @@ static std::string TextOf(Address* address) {
     bool named = if_indextoname(in6->sin6_scope_id, name) != nullptr;
     return std::string(text) + "%" + (named ? name : std::to_string(in6->sin6_scope_id));
   }
-  if (address->storage.ss_family == AF_UNIX && address->length > offsetof(sockaddr_un, sun_path)) {
+  if (family == AF_UNIX && address->length > offsetof(sockaddr_un, sun_path)) {
     auto* un = reinterpret_cast<sockaddr_un*>(&address->storage);
     size_t length = std::min<size_t>(address->length - offsetof(sockaddr_un, sun_path), sizeof un->sun_path);
     if (un->sun_path[0] != '\0') length = strnlen(un->sun_path, length);
@@ -287,7 +323,7 @@ static napi_value SockaddrText(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data) != napi_ok) return nullptr;
   ReadParameter(*static_cast<Thread*>(data), 0, nullptr, &memory);
   Address* address = AddressOf(memory);
-  std::string value = address == nullptr ? std::string() : TextOf(address);
+  std::string value = TextOf(address);
   napi_create_string_utf8(env, value.data(), value.size(), &text);
   return text;
 }
@@ -304,7 +340,8 @@ void InitSocket(Family family) {
   family.Function<Recvfrom>("recvfrom");
   family.Function<Sendto>("sendto");
   family.Function<Shutdown>("shutdown");
-  family.Function<Getsockopt>("getsockopt");
+  family.Function<GetsockoptInts>("getsockopt_ints");
+  family.Function<GetsockoptBytes>("getsockopt_bytes");
   family.Function<SetsockoptInt>("setsockopt_int");
   family.Function<SetsockoptBytes>("setsockopt_bytes");
   family.Function<Getsockname>("getsockname");

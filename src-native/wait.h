@@ -42,19 +42,38 @@ inline bool Sliced(const Thread& thread, int64_t ns) { return thread.worker && (
 template <typename Wait>
 long InSlices(const Thread& thread, int64_t ns, Wait wait) {
   const int64_t end = ns < 0 ? INT64_MAX : std::min(ns, INT64_MAX / 2) + Now();
-  for (int64_t left = ns < 0 ? INT64_MAX : ns; left > kSlice; left = ns < 0 ? INT64_MAX : end - Now()) {
-    long result = wait(kSlice);
-    if (result != 0) return result;
+  for (;;) {
+    int64_t left = end - Now();
+    long result = wait(std::clamp<int64_t>(left, 0, kSlice));
+    if (result != 0 || left <= 0) return result;
     if (thread.Terminating()) return -EINTR;
   }
-  return wait(std::max<int64_t>(end - Now(), 0));
 }
 
-// Whether a call on `fd` could block this thread, and must not: a worker's, on a descriptor in blocking mode.
-bool MayBlock(const Thread& thread, int fd);
+// Whether a call on `fd` that waits for `event`, POLLIN or POLLOUT, could block this thread, and must not: a
+// worker's, on a descriptor in blocking mode that is open for it.
+bool MayBlock(const Thread& thread, int fd, short event);
 
-// Waits, in slices, until a call on a blocking `fd` would not block: `event` is POLLIN or POLLOUT. 0; -EINTR;
-// or -EAGAIN when the socket's own SO_RCVTIMEO or SO_SNDTIMEO has passed.
-long BeforeBlocking(const Thread& thread, int fd, short event);
+// How long a blocking call on `fd` waits for `event`: the socket's own SO_RCVTIMEO or SO_SNDTIMEO; else for ever, -1.
+int64_t Patience(int fd, short event);
+
+// Makes a call on a blocking `fd` whenever `event` says that it would not block, until it answers other than -EAGAIN.
+// -EINTR when JavaScript is being ended; -EAGAIN when the socket's own time has passed.
+template <typename Attempt>
+long WhenReady(const Thread& thread, int fd, short event, Attempt attempt) {
+  long answer = -EAGAIN;
+  long waited = InSlices(thread, Patience(fd, event), [&](int64_t slice) {
+    pollfd one{fd, event, 0};
+    long ready = Answer(poll(&one, 1, Milliseconds(slice)));
+    if (ready <= 0) return ready;
+    answer = attempt();
+    if (answer != -EAGAIN) return 1L;
+    // Another thread was faster; or poll(2) cannot tell, as for a unix datagram to a full peer.
+    timespec pause = Timespec(kMillisecond);
+    nanosleep(&pause, nullptr);
+    return 0L;
+  });
+  return waited < 0 ? waited : answer;
+}
 
 }  // namespace fdmux

@@ -1,8 +1,9 @@
 /** The half of `Epoll` that lives on Node.js's event loop: its batches as callbacks, promises and an iterator. */
 import { AsyncResource } from 'node:async_hooks';
 import { type Deadline, deadline } from './deadline.js';
-import { abortError, checkSignal, closedError, systemError } from './error.js';
+import { abortError, checkSignal, systemError } from './error.js';
 import { LoopWatcher } from './loop.js';
+import { closedError } from './owner.js';
 import { invalidType } from './sys/check.js';
 import { EpollEvents, epoll_wait } from './sys/index.js';
 import { nanoseconds, type Timeout } from './timeout.js';

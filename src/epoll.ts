@@ -100,12 +100,18 @@ export class Epoll extends Owner {
    * @see {@link https://man7.org/linux/man-pages/man2/epoll_wait.2.html epoll_wait(2)}
    */
   poll(timeout?: Timeout, maxEvents: number = DEFAULT_MAX_EVENTS): [fd: number, events: number][] {
-    const epfd = this.open();
+    this.open();
     const events = this.#room(integer('maxEvents', maxEvents, 1, 2147483647));
-    const count = wait('epoll_wait', timeout, (timeoutNs) => epollWait(epfd, events, maxEvents, timeoutNs));
+    const count = this.pollInto(events, timeout, maxEvents);
     const ready: [number, number][] = [];
     for (let i = 0; i < count; i++) ready.push([events.fd(i), events.events(i)]);
     return ready;
+  }
+
+  /** As `poll`, into memory of the caller's, where the tags are, too. @internal */
+  pollInto(events: sys.EpollEvents, timeout: Timeout, maxEvents: number = events.capacity): number {
+    const epfd = this.open();
+    return wait('epoll_wait', timeout, (timeoutNs) => epollWait(epfd, events, maxEvents, timeoutNs));
   }
 
   #loop(): EpollLoop {

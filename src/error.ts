@@ -48,12 +48,6 @@ export function uninterrupted(syscall: string, call: () => number): number {
   }
 }
 
-/** What using a closed object throws. */
-export function closedError(name: string): Error {
-  const error = new Error(`The ${name} is closed`);
-  return Object.assign(error, { code: `ERR_${name.toUpperCase()}_CLOSED` });
-}
-
 /** What a promise rejects with when its signal is aborted, as Node.js's own do. */
 export function abortError(signal: AbortSignal): Error {
   const error = new Error('The operation was aborted', { cause: signal.reason });

@@ -1,5 +1,5 @@
 /** What owns a descriptor: it closes it once, never touches it afterwards, and is not lost silently. */
-import { closedError, systemError } from './error.js';
+import { systemError } from './error.js';
 import * as sys from './sys/index.js';
 import { own } from './sys/owned.js';
 
@@ -12,6 +12,11 @@ const lost = new FinalizationRegistry<Lost>(({ name, fd }) => {
   sys.close(fd);
   process.emitWarning(`a ${name} (descriptor ${fd}) was garbage collected while open: close() it`, 'ResourceWarning');
 });
+
+/** What a closed object throws. */
+export function closedError(name: string): Error {
+  return Object.assign(new Error(`The ${name} is closed`), { code: `ERR_${name.toUpperCase()}_CLOSED` });
+}
 
 /** The base of every object with a descriptor of its own. A worker's end closes what its objects still have open. */
 export abstract class Owner implements Disposable {

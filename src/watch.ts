@@ -17,8 +17,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Descriptor, toFd } from './descriptor.js';
 import { Epoll } from './epoll.js';
-import { abortError, checkSignal, closedError, succeeded, systemError } from './error.js';
+import { abortError, checkSignal, succeeded, systemError } from './error.js';
 import { LoopWatcher } from './loop.js';
+import { closedError } from './owner.js';
 import { invalidType, mask32, outOfRange } from './sys/check.js';
 import * as sys from './sys/index.js';
 

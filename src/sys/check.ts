@@ -12,8 +12,12 @@ export function received(value: unknown): string {
     if (types.isProxy(value)) return 'Received a Proxy';
     if (Array.isArray(value)) return 'Received an instance of Array';
     const prototype: unknown = Object.getPrototypeOf(value);
-    const maker = prototype && Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
-    const name = typeof maker === 'function' && Object.getOwnPropertyDescriptor(maker, 'name')?.value;
+    const maker =
+      isObject(prototype) &&
+      !types.isProxy(prototype) &&
+      Object.getOwnPropertyDescriptor(prototype, 'constructor')?.value;
+    const name =
+      typeof maker === 'function' && !types.isProxy(maker) && Object.getOwnPropertyDescriptor(maker, 'name')?.value;
     return typeof name === 'string' && name !== '' ? `Received an instance of ${name}` : 'Received an object';
   }
   const shown = typeof value === 'string' ? JSON.stringify(value.length > 28 ? `${value.slice(0, 25)}...` : value) : '';
@@ -34,7 +38,8 @@ export function outOfRange(name: string, expected: string, value: unknown): Rang
   return Object.assign(error, { code: 'ERR_OUT_OF_RANGE' });
 }
 
-function refuse(name: string, expected: string, value: unknown): never {
+/** Throws what a value that is no number, or not the right one, deserves. */
+export function refuse(name: string, expected: string, value: unknown): never {
   throw typeof value === 'number' ? outOfRange(name, expected, value) : invalidType(name, 'of type number', value);
 }
 
@@ -63,7 +68,7 @@ export function size(name: string, value: number): number {
 
 /** A Uint8Array of any realm. */
 export function bytes(name: string, value: Uint8Array): Uint8Array {
-  if (value instanceof Uint8Array || types.isUint8Array(value)) return value;
+  if (types.isUint8Array(value)) return value;
   throw invalidType(name, 'an instance of Uint8Array', value);
 }
 
@@ -73,18 +78,29 @@ export function time(name: string, value: number | null): number {
   return integer(name, value, Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER);
 }
 
+/** A getter that every typed array inherits: a subclass may have put one of its own in front of it. */
+function inherited<T>(name: string | symbol): (array: NodeJS.TypedArray) => T {
+  const get = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)?.get as () => T;
+  return (array) => Reflect.apply(get, array, []);
+}
+const typeOf = inherited<string | undefined>(Symbol.toStringTag);
+const bufferOf = inherited<ArrayBufferLike>('buffer');
+const lengthOf = inherited<number>('length');
+
+type Type = 'Uint8Array' | 'Int32Array' | 'Float64Array';
+
+/** A typed array of any realm, over memory of its own. */
+export function unshared<T extends NodeJS.TypedArray>(name: string, value: T, type: Type): T {
+  if (typeOf(value) !== type) throw invalidType(name, `an instance of ${type}`, value);
+  const buffer = bufferOf(value);
+  if (!types.isSharedArrayBuffer(buffer)) return value;
+  throw invalidType(name, `an instance of ${type} over an ArrayBuffer of its own`, buffer);
+}
+
 /** A typed array that a call fills with `length` elements. */
-export function filled<T extends Int32Array | Float64Array>(
-  name: string,
-  value: T,
-  type: new (length: number) => T,
-  length: number,
-): T {
-  if (!(value instanceof type)) throw invalidType(name, `an instance of ${type.name}`, value);
-  if (types.isSharedArrayBuffer(value.buffer)) {
-    throw invalidType(name, `an instance of ${type.name} over an ArrayBuffer of its own`, value.buffer);
-  }
-  if (value.length < length) throw outOfRange(`${name}.length`, `>= ${length}`, value.length);
+export function filled<T extends Int32Array | Float64Array>(name: string, value: T, type: Type, length: number): T {
+  unshared(name, value, type);
+  if (lengthOf(value) < length) throw outOfRange(`${name}.length`, `>= ${length}`, lengthOf(value));
   return value;
 }
 

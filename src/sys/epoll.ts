@@ -10,7 +10,7 @@
  * for (let i = 0; i < count; i++) console.log(events.fd(i), events.events(i));
  * ```
  */
-import { int32, integer, invalidType, isObject, mask32, outOfRange, time } from './check.js';
+import { int32, integer, invalidType, isObject, mask32, refuse, time } from './check.js';
 import { constant, frame, MEMORY, type Memory, native } from './native.js';
 
 export const EPOLL_CLOEXEC = constant('EPOLL_CLOEXEC');
@@ -74,8 +74,8 @@ export class EpollEvents {
   }
 
   #at(i: number): number {
-    if (i >>> 0 === i && i < this.capacity) return i * WORDS;
-    throw outOfRange('i', `an integer >= 0 && < ${this.capacity} (capacity)`, String(i));
+    if (typeof i === 'number' && i >>> 0 === i && i < this.capacity) return i * WORDS;
+    return refuse('i', `an integer >= 0 && < ${this.capacity} (capacity)`, i);
   }
 
   /** The descriptor that event `i` is about: the one given to `epoll_ctl`, whatever that number means now. */

@@ -78,7 +78,8 @@ export function write(fd: number, buffer: Uint8Array, offset = 0, length?: numbe
 
 /**
  * Gives a descriptor back. Its number is free for the next one even when an error is returned.
- * Closing one that belongs to somebody else, such as Node.js's event loop, breaks its owner.
+ * Closing one that belongs to somebody else, such as Node.js's event loop, breaks its owner. What `fs.openSync` opened is
+ * for `fs.closeSync`: a worker thread closes, at its end, every number that it has not seen closed that way.
  * @returns 0, or `-EBADF`, `-EINTR`, `-EIO`
  * @throws TypeError | RangeError for what is no C int
  * @see {@link https://man7.org/linux/man-pages/man2/close.2.html close(2)}
@@ -98,7 +99,7 @@ export function close(fd: number): number {
  * @see {@link https://man7.org/linux/man-pages/man2/pipe.2.html pipe2(2)}, Linux 2.6.27
  */
 export function pipe2(pipefd: Int32Array, flags = 0): number {
-  filled('pipefd', pipefd, Int32Array, 2);
+  filled('pipefd', pipefd, 'Int32Array', 2);
   frame[1] = int32('flags', flags);
   native.pipe2(pipefd);
   return (frame[0] as number) | 0;
@@ -142,7 +143,7 @@ export function fcntl(fd: number, cmd: number, arg = 0): number {
  * @see {@link https://man7.org/linux/man-pages/man2/ioctl.2.html ioctl(2)}
  */
 export function ioctl(fd: number, request: number, argp: Int32Array): number {
-  filled('argp', argp, Int32Array, 1);
+  filled('argp', argp, 'Int32Array', 1);
   frame[0] = int32('fd', fd);
   frame[1] = size('request', request);
   native.ioctl(argp);
@@ -158,7 +159,7 @@ export function ioctl(fd: number, request: number, argp: Int32Array): number {
  * @see {@link https://man7.org/linux/man-pages/man2/getrlimit.2.html getrlimit(2)}
  */
 export function getrlimit(resource: number, rlim: Float64Array): number {
-  filled('rlim', rlim, Float64Array, 2);
+  filled('rlim', rlim, 'Float64Array', 2);
   frame[0] = int32('resource', resource);
   native.getrlimit(rlim);
   return (frame[0] as number) | 0;
@@ -178,7 +179,7 @@ function limit(name: string, value: number | undefined): number {
  * @see {@link https://man7.org/linux/man-pages/man2/getrlimit.2.html setrlimit(2)}
  */
 export function setrlimit(resource: number, rlim: Float64Array): number {
-  filled('rlim', rlim, Float64Array, 2);
+  filled('rlim', rlim, 'Float64Array', 2);
   frame[0] = int32('resource', resource);
   frame[1] = limit('rlim[0]', rlim[0]);
   frame[2] = limit('rlim[1]', rlim[1]);

@@ -8,7 +8,7 @@
  * if (sys.poll(fds, 1, 1000) > 0 && fds.revents(0) & sys.POLLIN) console.log('a line on stdin');
  * ```
  */
-import { int32, integer, invalidType, isObject, outOfRange, size, time } from './check.js';
+import { int32, integer, invalidType, isObject, refuse, size, time } from './check.js';
 import { constant, frame, type Memory, native } from './native.js';
 
 export const POLLIN = constant('POLLIN');
@@ -62,8 +62,8 @@ export class PollFds {
   }
 
   #check(i: number): number {
-    if (i >>> 0 === i && i < this.capacity) return i;
-    throw outOfRange('i', `an integer >= 0 && < ${this.capacity} (capacity)`, String(i));
+    if (typeof i === 'number' && i >>> 0 === i && i < this.capacity) return i;
+    return refuse('i', `an integer >= 0 && < ${this.capacity} (capacity)`, i);
   }
 
   /**

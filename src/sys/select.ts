@@ -8,7 +8,7 @@
  * if (sys.select(1, readfds, null, null, 1_000_000) > 0 && readfds.has(0)) console.log('a line on stdin');
  * ```
  */
-import { int32, integer, invalidType, isObject, outOfRange, time } from './check.js';
+import { int32, integer, invalidType, isObject, outOfRange, refuse, time } from './check.js';
 import { constant, frame, type Memory, native } from './native.js';
 
 /** How many descriptors libc's `fd_set` has room for. The kernel knows no such limit. */
@@ -48,8 +48,7 @@ export class FdSet {
 
   #check(fd: number): number {
     if (typeof fd === 'number' && fd >>> 0 === fd && fd < this.size) return fd;
-    if (typeof fd !== 'number') throw invalidType('fd', 'of type number', fd);
-    throw outOfRange('fd', `an integer >= 0 && < ${this.size} (the size of this FdSet)`, fd);
+    return refuse('fd', `an integer >= 0 && < ${this.size} (the size of this FdSet)`, fd);
   }
 
   /** FD_SET. @throws RangeError for a descriptor that the set has no room for */

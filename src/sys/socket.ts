@@ -11,7 +11,8 @@
  * console.log(`listening on ${here.address}:${here.port}`);
  * ```
  */
-import { bytes, filled, int32, integer, invalidType, isObject, outOfRange } from './check.js';
+import { types } from 'node:util';
+import { filled, int32, integer, invalidType, isObject, outOfRange, unshared } from './check.js';
 import { ENAMETOOLONG } from './errno.js';
 import { constant, frame, type Memory, native } from './native.js';
 import { window } from './window.js';
@@ -88,6 +89,7 @@ export type UnixAddress = {
 export type Address = InetAddress | UnixAddress;
 
 let memoryOf: (name: string, address: SockAddr) => Memory;
+let isSockAddr: (address: object) => address is SockAddr;
 
 /**
  * Room for an address: C's `struct sockaddr_storage` with its length. Where a call takes an address, one of these or a
@@ -105,6 +107,7 @@ export class SockAddr {
   }
 
   static {
+    isSockAddr = (address): address is SockAddr => #memory in address;
     memoryOf = (name, address) => {
       if (isObject(address) && #memory in address && address.#keep) return address.#memory;
       throw invalidType(name, 'an instance of SockAddr', address);
@@ -187,8 +190,8 @@ let scratch: SockAddr | undefined;
 
 /** The memory of an address that goes into a call. */
 function given(name: string, address: Address | SockAddr): Memory {
-  if (address instanceof SockAddr) return memoryOf(name, address);
   if (!isObject(address)) throw invalidType(name, 'an address', address);
+  if (isSockAddr(address)) return memoryOf(name, address);
   scratch ??= new SockAddr();
   return memoryOf(name, scratch.set(address));
 }
@@ -226,7 +229,7 @@ export function socket(domain: number, type: number, protocol: number): number {
  * @see {@link https://man7.org/linux/man-pages/man2/socketpair.2.html socketpair(2)}
  */
 export function socketpair(domain: number, type: number, protocol: number, sv: Int32Array): number {
-  filled('sv', sv, Int32Array, 2);
+  filled('sv', sv, 'Int32Array', 2);
   frame[0] = int32('domain', domain);
   frame[1] = int32('type', type);
   frame[2] = int32('protocol', protocol);
@@ -395,17 +398,16 @@ export function shutdown(fd: number, how: number): number {
  * @param optname `SO_ERROR`, `TCP_NODELAY`…
  * @param optval filled with the value: an Int32Array of 1 for most, bytes for structs
  * @returns how many bytes the value has (C hands this back through `optlen`), or `-EBADF`, `-EINVAL`, `-ENOPROTOOPT`, `-ENOTSOCK`
- * @throws TypeError | RangeError for what is no C value, a detached or shared buffer, or TCP_ZEROCOPY_RECEIVE, which
- *   writes through a pointer
+ * @throws TypeError | RangeError for what is no C value, a detached or shared buffer, or an option with which the kernel
+ *   writes outside it: SO_GET_FILTER, TCP_AO_GET_KEYS, TCP_ZEROCOPY_RECEIVE
  * @see {@link https://man7.org/linux/man-pages/man2/getsockopt.2.html getsockopt(2)}
  */
 export function getsockopt(fd: number, level: number, optname: number, optval: Uint8Array | Int32Array): number {
-  const value =
-    optval instanceof Int32Array ? new Uint8Array(optval.buffer, optval.byteOffset, optval.byteLength) : optval;
   frame[0] = int32('fd', fd);
   frame[1] = int32('level', level);
   frame[2] = int32('optname', optname);
-  native.getsockopt(bytes('optval', value));
+  if (types.isInt32Array(optval)) native.getsockopt_ints(filled('optval', optval, 'Int32Array', 1));
+  else native.getsockopt_bytes(unshared('optval', optval, 'Uint8Array'));
   return (frame[0] as number) | 0;
 }
 
@@ -426,7 +428,7 @@ export function setsockopt(fd: number, level: number, optname: number, optval: n
     frame[3] = int32('optval', optval);
     native.setsockopt_int();
   } else {
-    native.setsockopt_bytes(bytes('optval', optval));
+    native.setsockopt_bytes(unshared('optval', optval, 'Uint8Array'));
   }
   return (frame[0] as number) | 0;
 }

@@ -1,0 +1,47 @@
+#!/usr/bin/env node
+/** The command `fdmux`: reads the arguments, and loads what was asked for. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { packageRoot } from '../sys/native.js';
+import { addConnect } from './connect.js';
+import { addDemo } from './demo.js';
+import { addServe } from './serve.js';
+
+/** Wrong usage, as with most commands of Unix. */
+const USAGE = 2;
+
+const { version } = JSON.parse(readFileSync(new URL('package.json', packageRoot), 'utf8')) as { version: string };
+
+const fdmux = new Command('fdmux')
+  .description('select(2), poll(2) and epoll(7) for Node.js: the classic servers, and the means to measure them')
+  .showSuggestionAfterError(true)
+  .configureOutput({
+    outputError: (text, write) =>
+      write(
+        `fdmux: ${text
+          .trim()
+          .replace(/^error: /, '')
+          .replaceAll('\n', ' ')}\n`,
+      ),
+  })
+  .exitOverride();
+
+addServe(fdmux);
+addConnect(fdmux);
+addDemo(fdmux);
+const tellVersion = (command: Command): void => {
+  command.version(version);
+  command.commands.forEach(tellVersion);
+};
+tellVersion(fdmux);
+
+try {
+  await fdmux.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  } else {
+    process.stderr.write(`fdmux: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * An echo server over epoll(7), edge- or level-triggered: document 000, "epoll".
+ *
+ * The operator sees who comes, what comes and who leaves. The set of descriptors lives in the kernel: each is added once,
+ * and a wait hands over the ready ones and no others.
+ *
+ * Level-triggered, a wait repeats what is ready until nothing is left: one read each time is enough, and fair to all.
+ * Edge-triggered, a wait tells each change once: whoever stops before the kernel says EAGAIN is not told again. So this
+ * server accepts until EAGAIN and reads until EAGAIN; a client that keeps it busy is put at the end of a queue after a
+ * few reads, because the kernel would not remind it.
+ *
+ * What the original got wrong: it registered its listener edge-triggered and accepted from it once, so that of two
+ * clients that come together one waits for a third; it compared events with `==` to EPOLLIN, so that a hang-up, which
+ * comes with other bits, was never seen and span for ever; and what `send` did not take was lost.
+ */
+import { errorCode, succeeded, systemError } from '../error.js';
+import { SignalPipe } from '../signal-pipe.js';
+import * as sys from '../sys/index.js';
+import type { Program, ServeOptions } from './program.js';
+import { Connection, type Outcome } from './support/connection.js';
+import { Listener, RETRY } from './support/listener.js';
+import { Operator } from './support/operator.js';
+
+const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvents } = sys;
+
+/** How often a busy client is served before the others have their turn. */
+const TURNS = 16;
+
+export interface EpollEchoOptions extends ServeOptions {
+  trigger: 'level' | 'edge';
+}
+
+function serve(options: EpollEchoOptions): void {
+  const operator = new Operator(options.quiet);
+  const edge = options.trigger === 'edge';
+  using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
+  const listener = new Listener('epoll-echo', options, operator);
+  const epfd = succeeded('epoll_create1', sys.epoll_create1(sys.EPOLL_CLOEXEC));
+  const events = new EpollEvents(1024);
+  const clients = new Map<number, Connection>();
+  /** Edge-triggered: who was cut short, and will not be told of again. */
+  const unfinished = new Set<Connection>();
+  let moreAtTheDoor = false;
+
+  const control = (op: number, fd: number, mask: number): void => {
+    succeeded('epoll_ctl', sys.epoll_ctl(epfd, op, fd, mask));
+  };
+  control(EPOLL_CTL_ADD, signals.fd, EPOLLIN);
+  control(EPOLL_CTL_ADD, listener.fd, edge ? EPOLLIN | EPOLLET : EPOLLIN);
+
+  const welcome = (fd: number, peer: string): void => {
+    // On an edge nothing is ever changed again: both directions are told, each when it changes.
+    const mask = edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
+    const result = sys.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, mask);
+    if (result < 0) listener.refuse(fd, `no room: ${errorCode(result)}`);
+    else clients.set(fd, new Connection(fd, peer, operator));
+  };
+
+  const serveLevel = (client: Connection, told: number): void => {
+    const outcome = client.serve();
+    // Closing has taken the descriptor out of the set.
+    if (outcome === 'gone') depart(client);
+    else if (outcome === 'blocked' && told & EPOLLIN) control(EPOLL_CTL_MOD, client.fd, EPOLLOUT);
+    else if (outcome !== 'blocked' && told & EPOLLOUT) control(EPOLL_CTL_MOD, client.fd, EPOLLIN);
+  };
+
+  const serveEdge = (client: Connection): void => {
+    let outcome: Outcome = 'served';
+    for (let i = 0; i < TURNS && outcome === 'served'; i++) outcome = client.serve();
+    if (outcome === 'gone') depart(client);
+    else if (outcome === 'served') unfinished.add(client);
+  };
+
+  const depart = (client: Connection): void => {
+    clients.delete(client.fd);
+    if (listener.shut) moreAtTheDoor = true;
+  };
+
+  const admit = (): void => {
+    moreAtTheDoor = !listener.admit(welcome) && edge;
+    // A level-triggered listener that cannot accept would be told again and again.
+    if (!edge) control(EPOLL_CTL_MOD, listener.fd, listener.shut ? 0 : EPOLLIN);
+  };
+
+  for (;;) {
+    const timeout = moreAtTheDoor || unfinished.size > 0 ? 0 : listener.shut ? RETRY : -1;
+    const count = sys.epoll_wait(epfd, events, events.capacity, timeout);
+    if (count === -sys.EINTR) continue;
+    if (count < 0) throw systemError('epoll_wait', count);
+    const waiting = [...unfinished];
+    unfinished.clear();
+
+    let stop = false;
+    let knocked = moreAtTheDoor || (count === 0 && listener.shut);
+    for (let i = 0; i < count; i++) {
+      const fd = events.fd(i);
+      const client = clients.get(fd);
+      if (client !== undefined) {
+        if (edge) serveEdge(client);
+        else serveLevel(client, events.events(i));
+      } else if (fd === listener.fd) knocked = true;
+      else if (fd === signals.fd) stop = true;
+    }
+    if (stop) break;
+    for (const client of waiting) if (clients.get(client.fd) === client) serveEdge(client);
+    // Newcomers last: one of them may get the number of somebody who has just left.
+    if (knocked) admit();
+  }
+
+  for (const client of clients.values()) client.close();
+  listener.close();
+  sys.close(epfd);
+}
+
+export const epollEcho: Program<EpollEchoOptions> = {
+  name: 'epoll-echo',
+  document: '000',
+  summary: 'an echo server over epoll(7), edge-triggered; says who came, what came, who left',
+  port: 7788,
+  options: [
+    {
+      flags: '--trigger <mode>',
+      description: 'tell what is ready again and again (level), or each change once (edge)',
+      choices: ['level', 'edge'],
+      default: 'edge',
+    },
+  ],
+  serve,
+};

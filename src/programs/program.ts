@@ -1,0 +1,35 @@
+/** What `fdmux serve` knows of a program. */
+
+/** The options that every program has. */
+export interface ServeOptions {
+  /** The address to listen on, in numbers. */
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** How many connections may wait to be accepted. */
+  backlog: number;
+  /** Say that it listens, and no more. */
+  quiet: boolean;
+}
+
+/** An option of one program's own. */
+export interface ProgramOption {
+  /** As it is shown in the help: `--trigger <mode>`. */
+  flags: string;
+  description: string;
+  choices?: readonly string[];
+  default?: string;
+}
+
+export interface Program<Options extends ServeOptions = ServeOptions> {
+  name: string;
+  /** The document that it rebuilds. */
+  document: string;
+  /** What it shows, in one line. */
+  summary: string;
+  /** The document's port. */
+  port: number;
+  options?: readonly ProgramOption[];
+  /** Serves until it is told to stop, and leaves nothing open. */
+  serve(options: Options): void;
+}

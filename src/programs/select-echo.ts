@@ -1,0 +1,97 @@
+/**
+ * An echo server over select(2) that listens to its operator, too: document 000, "select".
+ *
+ * The operator sees who comes, what comes and who leaves; a line typed at the keyboard stops the server. select is given
+ * three sets of bits at every call and leaves in them what is ready: so the server keeps a set of its own, hands in a
+ * copy, and then asks for each descriptor whether its bit is still there.
+ *
+ * What the original got wrong: it sent with `send` and forgot what the kernel did not take; it read on from a client
+ * that did not read, or blocked everybody for it; it knew nothing of descriptors beyond 1023, where a C program writes
+ * outside its fd_set; and a client that reset its connection ended the server.
+ */
+import { systemError } from '../error.js';
+import { SignalPipe } from '../signal-pipe.js';
+import * as sys from '../sys/index.js';
+import type { Program, ServeOptions } from './program.js';
+import { Connection, type Outcome } from './support/connection.js';
+import { readKeyboard } from './support/keyboard.js';
+import { Listener, RETRY } from './support/listener.js';
+import { Operator } from './support/operator.js';
+
+const { FD_SETSIZE, FdSet, STDIN_FILENO } = sys;
+
+function serve(options: ServeOptions): void {
+  const operator = new Operator(options.quiet);
+  using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
+  const listener = new Listener('select-echo', options, operator);
+  const clients = new Map<number, Connection>();
+
+  // What is waited for, and the copies that select turns into what is ready.
+  const reading = new FdSet().add(listener.fd).add(signals.fd).add(STDIN_FILENO);
+  const writing = new FdSet();
+  const readable = new FdSet();
+  const writable = new FdSet();
+  let highest = Math.max(listener.fd, signals.fd);
+
+  const welcome = (fd: number, peer: string): void => {
+    if (fd >= FD_SETSIZE) {
+      listener.refuse(fd, `full: select(2) watches no descriptor above ${FD_SETSIZE - 1}`);
+      return;
+    }
+    clients.set(fd, new Connection(fd, peer, operator));
+    reading.add(fd);
+    if (fd > highest) highest = fd;
+  };
+
+  // A client that does not read what it is owed is waited for in the other set.
+  const settle = (fd: number, outcome: Outcome): void => {
+    if (outcome === 'gone') {
+      reading.delete(fd);
+      writing.delete(fd);
+      clients.delete(fd);
+      reading.add(listener.fd);
+    } else if (outcome === 'blocked') {
+      reading.delete(fd);
+      writing.add(fd);
+    } else if (writing.delete(fd)) {
+      reading.add(fd);
+    }
+  };
+
+  for (;;) {
+    readable.copy(reading);
+    writable.copy(writing);
+    const timeoutUs = listener.shut ? RETRY * 1000 : null;
+    const count = sys.select(highest + 1, readable, writable, null, timeoutUs);
+    if (count === -sys.EINTR) continue;
+    if (count < 0) throw systemError('select', count);
+
+    if (readable.has(signals.fd)) break;
+    if (readable.has(STDIN_FILENO)) {
+      const typed = readKeyboard();
+      if (typed === 'line') break;
+      if (typed === 'end') reading.delete(STDIN_FILENO);
+    }
+    if (count === 0 || readable.has(listener.fd)) {
+      listener.admit(welcome);
+      // A listener that cannot accept stays readable: select would return at once, again and again.
+      if (listener.shut) reading.delete(listener.fd);
+      else reading.add(listener.fd);
+    }
+    // select says how many are ready, not which: this scan is its price.
+    for (const [fd, client] of clients) {
+      if (readable.has(fd) || writable.has(fd)) settle(fd, client.serve());
+    }
+  }
+
+  for (const client of clients.values()) client.close();
+  listener.close();
+}
+
+export const selectEcho: Program = {
+  name: 'select-echo',
+  document: '000',
+  summary: 'an echo server over select(2); a line typed by the operator stops it',
+  port: 7788,
+  serve,
+};

@@ -1,0 +1,65 @@
+/** One client of an echo server: what it sends comes back, and it is not read from while it owes us room. */
+import { errorCode } from '../../error.js';
+import * as sys from '../../sys/index.js';
+import type { Operator } from './operator.js';
+
+/**
+ * What came of serving a client once.
+ * - `idle`: it has sent nothing more
+ * - `served`: something came and went back; there may be more
+ * - `blocked`: it does not read what it is owed; wait until it can be written to
+ * - `gone`: it has left, and its descriptor is closed
+ */
+export type Outcome = 'idle' | 'served' | 'blocked' | 'gone';
+
+/** One for all: what is not sent at once is copied. It bounds what a client can make the server hold. */
+const buffer = Buffer.allocUnsafeSlow(65536);
+
+export class Connection {
+  /** What the client is still owed. */
+  #owed: Buffer | null = null;
+
+  /** @param peer its name for the operator */
+  constructor(
+    readonly fd: number,
+    readonly peer: string,
+    readonly operator: Operator,
+  ) {
+    operator.came(peer);
+  }
+
+  /** Pays what is owed; if nothing is, reads once and sends it back. */
+  serve(): Outcome {
+    if (this.#owed !== null) return this.#pay(this.#owed, this.#owed.length);
+    const count = sys.recv(this.fd, buffer);
+    if (count > 0) {
+      this.operator.got(this.peer, buffer, count);
+      return this.#pay(buffer, count);
+    }
+    if (count === 0) return this.#leave();
+    if (count === -sys.EAGAIN) return 'idle';
+    return count === -sys.EINTR ? 'served' : this.#leave(errorCode(count));
+  }
+
+  #pay(bytes: Buffer, length: number): Outcome {
+    const sent = sys.send(this.fd, bytes, 0, length);
+    if (sent === length) {
+      this.#owed = null;
+      return 'served';
+    }
+    if (sent < 0 && sent !== -sys.EAGAIN && sent !== -sys.EINTR) return this.#leave(errorCode(sent));
+    const rest = bytes.subarray(Math.max(sent, 0), length);
+    this.#owed = bytes === buffer ? Buffer.from(rest) : rest;
+    return 'blocked';
+  }
+
+  #leave(why?: string): Outcome {
+    this.close();
+    this.operator.left(this.peer, why);
+    return 'gone';
+  }
+
+  close(): void {
+    sys.close(this.fd);
+  }
+}
