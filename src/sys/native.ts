@@ -73,7 +73,7 @@ export interface Native {
 
   eventfd(): void;
   timerfd_create(): void;
-  timerfd_settime(newValue: Float64Array, oldValue: Float64Array): void;
+  timerfd_settime(oldValue: Float64Array): void;
   pidfd_open(): void;
   inotify_init1(): void;
   inotify_add_watch(path: string): void;
