@@ -1,6 +1,7 @@
 /** What owns a descriptor: it closes it once, never touches it afterwards, and is not lost silently. */
 import { systemError } from './error.js';
 import * as sys from './sys/index.js';
+import { own } from './sys/owned.js';
 
 interface Lost {
   name: string;
@@ -17,7 +18,7 @@ export function closedError(name: string): Error {
   return Object.assign(new Error(`The ${name} is closed`), { code: `ERR_${name.toUpperCase()}_CLOSED` });
 }
 
-/** The base of every object with a descriptor of its own. */
+/** The base of every object with a descriptor of its own. A worker's end closes what its objects still have open. */
 export abstract class Owner implements Disposable {
   #fd: number;
   readonly #name: string;
@@ -29,6 +30,7 @@ export abstract class Owner implements Disposable {
   protected constructor(name: string, fd: number) {
     this.#name = name;
     this.#fd = fd;
+    own(fd);
     lost.register(this, { name, fd }, this);
   }
 

@@ -9,6 +9,9 @@ import { fileURLToPath } from 'node:url';
 /** The number under which the addon knows an ArrayBuffer's memory. 0 is C's NULL. */
 export type Memory = number;
 
+/** Under which an object of this floor tells the others its memory. */
+export const MEMORY: unique symbol = Symbol('memory');
+
 export interface Native {
   readonly frame: Float64Array;
   readonly constants: Readonly<Record<string, number>>;
@@ -60,6 +63,21 @@ export interface Native {
 
   signal_pipe_add(): void;
   signal_pipe_remove(): void;
+
+  own(): void;
+
+  loop_watch(callback: (number: number) => void): void;
+  loop_arm(): void;
+  loop_ref(): void;
+  loop_close(): void;
+
+  eventfd(): void;
+  timerfd_create(): void;
+  timerfd_settime(oldValue: Float64Array): void;
+  pidfd_open(): void;
+  inotify_init1(): void;
+  inotify_add_watch(path: string): void;
+  inotify_rm_watch(): void;
 }
 
 /** The folder that holds package.json: this file lies at one depth as a source and at another when compiled. */
