@@ -34,6 +34,7 @@ export interface WindowData {
 /** What an argument held, told by the call and its place. */
 export type Argument =
   | number
+  | string
   | null
   | undefined
   | sys.Address
@@ -131,6 +132,42 @@ const FCNTL = flags(
 );
 const IOCTL = flags('FIONREAD', 'TIOCOUTQ');
 const LIMITS = flags('RLIMIT_NOFILE');
+const EVENTFD_FLAGS = flags('EFD_SEMAPHORE', 'EFD_CLOEXEC', 'EFD_NONBLOCK');
+const CLOCKS = flags(
+  'CLOCK_REALTIME',
+  'CLOCK_MONOTONIC',
+  'CLOCK_BOOTTIME',
+  'CLOCK_REALTIME_ALARM',
+  'CLOCK_BOOTTIME_ALARM',
+);
+const TIMERFD_FLAGS = flags('TFD_TIMER_ABSTIME', 'TFD_CLOEXEC', 'TFD_NONBLOCK');
+const TIMER_FLAGS = flags('TFD_TIMER_ABSTIME', 'TFD_TIMER_CANCEL_ON_SET');
+const PIDFD_FLAGS = flags('PIDFD_NONBLOCK');
+const INOTIFY_FLAGS = flags('IN_NONBLOCK', 'IN_CLOEXEC');
+const INOTIFY_EVENTS = flags(
+  'IN_ACCESS',
+  'IN_MODIFY',
+  'IN_ATTRIB',
+  'IN_CLOSE_WRITE',
+  'IN_CLOSE_NOWRITE',
+  'IN_OPEN',
+  'IN_MOVED_FROM',
+  'IN_MOVED_TO',
+  'IN_CREATE',
+  'IN_DELETE',
+  'IN_DELETE_SELF',
+  'IN_MOVE_SELF',
+  'IN_UNMOUNT',
+  'IN_Q_OVERFLOW',
+  'IN_IGNORED',
+  'IN_ONLYDIR',
+  'IN_DONT_FOLLOW',
+  'IN_EXCL_UNLINK',
+  'IN_MASK_CREATE',
+  'IN_MASK_ADD',
+  'IN_ISDIR',
+  'IN_ONESHOT',
+);
 const LEVELS: Flags = [
   ['SOL_SOCKET', sys.SOL_SOCKET],
   ['SOL_IP', sys.IPPROTO_IP],
@@ -330,6 +367,15 @@ const rlimit = (value: Argument): string => {
   return `{rlim_cur=${soft}, rlim_max=${hard}}`;
 };
 
+/** A `struct itimerspec`, from its four numbers. */
+function itimerspec(value: Argument): string {
+  if (value === null || value === undefined) return 'NULL';
+  const [intervalS, intervalNs, valueS, valueNs] = value as number[];
+  return (
+    `{it_interval={tv_sec=${intervalS}, tv_nsec=${intervalNs}}, ` + `it_value={tv_sec=${valueS}, tv_nsec=${valueNs}}}`
+  );
+}
+
 const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   epoll_create1: ({ int }) => ({ args: [mask(int(0), EPOLL_CREATE)] }),
   epoll_ctl: ({ int, fd }) => {
@@ -462,6 +508,23 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   }),
   getrlimit: ({ args, int }) => ({ name: 'prlimit64', args: ['0', one(int(0), LIMITS), 'NULL', rlimit(args[1])] }),
   setrlimit: ({ args, int }) => ({ name: 'prlimit64', args: ['0', one(int(0), LIMITS), rlimit(args[1]), 'NULL'] }),
+
+  eventfd: ({ args, int }) => ({ name: 'eventfd2', args: [String(args[0]), mask(int(1), EVENTFD_FLAGS)] }),
+  timerfd_create: ({ int }) => ({ args: [one(int(0), CLOCKS), mask(int(1), TIMERFD_FLAGS)] }),
+  timerfd_settime: ({ args, int, fd, result }) => ({
+    args: [
+      fd(0),
+      mask(int(1), TIMER_FLAGS),
+      itimerspec(args[2]),
+      result < 0 && args[3] ? UNKNOWN : itimerspec(args[3]),
+    ],
+  }),
+  pidfd_open: ({ args, int }) => ({ args: [String(args[0]), mask(int(1), PIDFD_FLAGS)] }),
+  inotify_init1: ({ int }) => ({ args: [mask(int(0), INOTIFY_FLAGS)] }),
+  inotify_add_watch: ({ args, int, fd }) => ({
+    args: [fd(0), text(Buffer.from(args[1] as string), 4096), mask(int(2), INOTIFY_EVENTS)],
+  }),
+  inotify_rm_watch: ({ args, fd }) => ({ args: [fd(0), String(args[1])] }),
 };
 
 /** The calls that can be written: functions of `fdmux/sys`. */
@@ -477,7 +540,16 @@ export function formatResult(result: number): string {
 }
 
 /** Calls whose result is a descriptor. */
-const OPENING: ReadonlySet<string> = new Set(['epoll_create1', 'socket', 'accept4', 'dup']);
+const OPENING: ReadonlySet<string> = new Set([
+  'epoll_create1',
+  'socket',
+  'accept4',
+  'dup',
+  'eventfd',
+  'timerfd_create',
+  'pidfd_open',
+  'inotify_init1',
+]);
 
 /** Whether a call opens a descriptor, and returns it. */
 export function opens({ name, args, result }: Call): boolean {

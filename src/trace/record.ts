@@ -67,6 +67,7 @@ const DEFAULTS: Readonly<Record<string, Readonly<Record<number, Argument>>>> = {
   recvfrom: { 2: 0, 4: 0, 5: null },
   pipe2: { 1: 0 },
   fcntl: { 2: 0 },
+  timerfd_settime: { 3: null },
 };
 
 /** @param told hears of each call that was made; one that threw was not */

@@ -142,6 +142,8 @@ const client = sys.socket(sys.AF_INET, sys.SOCK_STREAM | sys.SOCK_NONBLOCK | sys
 // A set and an array in which something is ready: no wait of theirs blocks.
 const epfd = sys.epoll_create1(sys.EPOLL_CLOEXEC);
 sys.epoll_ctl(epfd, sys.EPOLL_CTL_ADD, w, sys.EPOLLOUT);
+const timer = sys.timerfd_create(sys.CLOCK_MONOTONIC, sys.TFD_CLOEXEC);
+const inotify = sys.inotify_init1(sys.IN_CLOEXEC);
 const events = () => new sys.EpollEvents(4);
 const fds = () => {
   const made = new sys.PollFds(4);
@@ -189,6 +191,19 @@ const calls = {
   ioctl: { fd: v(r), request: v(sys.FIONREAD), argp: ints },
   getrlimit: { resource: v(sys.RLIMIT_NOFILE), rlim: () => new Float64Array(2) },
   setrlimit: { resource: v(sys.RLIMIT_NOFILE), rlim: () => new Float64Array(limits) },
+  eventfd: { initval: v(0), flags: v(sys.EFD_CLOEXEC) },
+  timerfd_create: { clockid: v(sys.CLOCK_MONOTONIC), flags: v(sys.TFD_CLOEXEC) },
+  timerfd_settime: {
+    fd: v(timer),
+    flags: v(0),
+    newValue: () => new Float64Array(4),
+    oldValue: () => new Float64Array(4),
+  },
+  pidfd_open: { pid: v(process.pid), flags: v(0) },
+  inotify_init1: { flags: v(sys.IN_CLOEXEC) },
+  inotify_add_watch: { fd: v(inotify), pathname: v('/'), mask: v(sys.IN_CREATE) },
+  inotify_rm_watch: { fd: v(inotify), wd: v(1) },
+  inotify_events: { buffer, length: v(0) },
   signal_pipe_add: { signum: v(12), fd: v(w) },
   signal_pipe_remove: { signum: v(12), fd: v(w) },
   signalNumber: { signal: v('SIGUSR2') },

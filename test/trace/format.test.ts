@@ -123,6 +123,22 @@ sys.recvfrom(u6, b, 0, 64, 0, a);
 const limit = new Float64Array(2);
 sys.getrlimit(sys.RLIMIT_NOFILE, limit);
 sys.setrlimit(sys.RLIMIT_NOFILE, limit);
+const n = sys.eventfd(3, sys.EFD_CLOEXEC | sys.EFD_NONBLOCK);
+sys.eventfd(0, 0);
+sys.write(n, text('\\x01\\0\\0\\0\\0\\0\\0\\0'));
+const m = sys.timerfd_create(sys.CLOCK_MONOTONIC, sys.TFD_CLOEXEC | sys.TFD_NONBLOCK);
+sys.timerfd_create(sys.CLOCK_MONOTONIC, 1);
+sys.timerfd_settime(m, 0, Float64Array.of(1, 5, 3600, 7));
+sys.timerfd_settime(m, 0, Float64Array.of(0, 0, 0, 0), new Float64Array(4));
+sys.timerfd_settime(m, sys.TFD_TIMER_ABSTIME, Float64Array.of(0, 0, 1, 0), new Float64Array(4));
+sys.timerfd_settime(999, 0, Float64Array.of(0, 0, 0, 0), new Float64Array(4));
+sys.pidfd_open(process.pid, 0);
+sys.pidfd_open(-1, 0);
+const i = sys.inotify_init1(sys.IN_CLOEXEC | sys.IN_NONBLOCK);
+const wd = sys.inotify_add_watch(i, '/', sys.IN_CREATE | sys.IN_DELETE | sys.IN_ONLYDIR);
+sys.inotify_add_watch(i, '/no/such/file', sys.IN_MODIFY);
+sys.inotify_rm_watch(i, wd);
+sys.inotify_rm_watch(i, 99);
 process.stderr.write('end\\n');
 process.stdout.write(JSON.stringify(lines));
 `;
@@ -161,7 +177,7 @@ describe('strace', () => {
 describe('formatCall', () => {
   test('knows every system call of fdmux/sys', () => {
     const calls = Object.entries(sys).filter(([name, value]) => typeof value === 'function' && /^[a-z]/.test(name));
-    const others = ['signalNumber', 'signal_pipe_add', 'signal_pipe_remove'];
+    const others = ['signalNumber', 'signal_pipe_add', 'signal_pipe_remove', 'inotify_events'];
     expect(calls.map(([name]) => name).filter((name) => !others.includes(name) && !callNames.has(name))).toEqual([]);
   });
 
