@@ -18,6 +18,13 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 up.');
 }
 
+/** @throws InvalidArgumentError for what is no time */
+export function parseSeconds(text: string): number {
+  const seconds = /^\d{1,6}(?:\.\d{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds > 0) return seconds;
+  throw new InvalidArgumentError('It must be a number of seconds above 0, such as 30 or 0.5.');
+}
+
 /** Splits `HOST:PORT`, `[::1]:PORT`. @throws InvalidArgumentError for anything else */
 export function parseHostPort(text: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);

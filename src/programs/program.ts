@@ -18,7 +18,9 @@ export interface ProgramOption {
   flags: string;
   description: string;
   choices?: readonly string[];
-  default?: string;
+  /** What its value is, where it is not a text. */
+  kind?: 'count' | 'seconds';
+  default?: string | number;
 }
 
 export interface Program<Options extends ServeOptions = ServeOptions> {
