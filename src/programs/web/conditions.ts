@@ -4,6 +4,8 @@ import type { Request } from './request.js';
 /** What tells one state of a file from another. */
 export interface Validators {
   etag: string;
+  /** In milliseconds since 1970, whole seconds. */
+  modified: number;
   lastModified: string;
   /** No change can have gone unseen: only then do parts of a file fit together. */
   strong: boolean;
@@ -25,23 +27,22 @@ export function validators(size: number, mtimeNs: bigint, now: number): Validato
   const tag = `"${size.toString(16)}-${mtimeNs.toString(16)}"`;
   // RFC 9110, 8.8.2.1: a file from the future was changed now.
   const modified = Number((mtimeNs < nowNs ? mtimeNs : nowNs) / SECOND) * 1000;
-  return { etag: strong ? tag : `W/${tag}`, lastModified: new Date(modified).toUTCString(), strong };
+  return { etag: strong ? tag : `W/${tag}`, modified, lastModified: new Date(modified).toUTCString(), strong };
 }
 
 /** @returns 304 or 412, or 0 when the file is to be sent */
 export function precondition({ fields }: Request, state: Validators): 0 | 304 | 412 {
-  const modified = Date.parse(state.lastModified);
   if (fields['if-match'] !== undefined) {
     const weak = !state.strong || !names(fields['if-match'], state.etag);
     if (weak && fields['if-match'] !== '*') return 412;
   } else if (fields['if-unmodified-since'] !== undefined) {
-    if (modified > parseDate(fields['if-unmodified-since'])) return 412;
+    if (state.modified > parseDate(fields['if-unmodified-since'])) return 412;
   }
   if (fields['if-none-match'] !== undefined) {
     return namesWeakly(fields['if-none-match'], state.etag) ? 304 : 0;
   }
   if (fields['if-modified-since'] !== undefined) {
-    if (modified <= parseDate(fields['if-modified-since'])) return 304;
+    if (state.modified <= parseDate(fields['if-modified-since'])) return 304;
   }
   return 0;
 }
