@@ -1,16 +1,20 @@
 // Asks for the picture again, each time in another way, and shows what the server answers.
 const picture = 'loop.svg';
 
-async function ask() {
-  const whole = await fetch(picture, { cache: 'no-store' });
-  const size = Number(whole.headers.get('content-length'));
-  const etag = whole.headers.get('etag') ?? '';
-  const head = await fetch(picture, { method: 'HEAD', cache: 'no-store' });
-  const part = await fetch(picture, { headers: { Range: 'bytes=0-99' }, cache: 'no-store' });
-  const known = await fetch(picture, { headers: { 'If-None-Match': etag }, cache: 'no-store' });
+async function ask(init) {
+  const response = await fetch(picture, { cache: 'no-store', ...init });
+  const { byteLength } = await response.arrayBuffer();
+  return { status: response.status, headers: response.headers, length: byteLength };
+}
+
+async function answers() {
+  const whole = await ask({});
+  const head = await ask({ method: 'HEAD' });
+  const part = await ask({ headers: { Range: 'bytes=0-99' } });
+  const known = await ask({ headers: { 'If-None-Match': whole.headers.get('etag') ?? '' } });
   return [
-    [`GET ${picture}`, whole.status, `${size} bytes of ${whole.headers.get('content-type')}`],
-    [`HEAD ${picture}`, head.status, `the same header, ${(await head.text()).length} bytes after it`],
+    [`GET ${picture}`, whole.status, `${whole.length} bytes of ${whole.headers.get('content-type')}`],
+    [`HEAD ${picture}`, head.status, `the same header, ${head.length} bytes after it`],
     ['… Range: bytes=0-99', part.status, part.headers.get('content-range')],
     ['… If-None-Match: its ETag', known.status, 'you have it already: nothing is sent'],
   ];
@@ -27,5 +31,5 @@ function row(cells) {
   return tr;
 }
 
-document.querySelector('#answers').replaceChildren(...(await ask()).map(row));
+document.querySelector('#answers').replaceChildren(...(await answers()).map(row));
 document.documentElement.dataset.ready = 'yes';
