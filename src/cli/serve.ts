@@ -39,6 +39,6 @@ function addProgram(serve: Command, program: Program<never>): void {
 function toOption({ flags, description, choices, kind, default: preset }: ProgramOption): Option {
   const option = new Option(flags, description);
   if (choices !== undefined) option.choices(choices);
-  if (kind === 'seconds') option.argParser(parseSeconds);
+  if (kind !== undefined) option.argParser(kind === 'count' ? parseCount : parseSeconds);
   return preset === undefined ? option : option.default(preset);
 }

@@ -11,6 +11,7 @@ import { selectQueues } from './select-queues.js';
 import { selectTimeoutEcho } from './select-timeout-echo.js';
 import { selectorsEcho } from './selectors-echo.js';
 import { selectorsServer } from './selectors-server.js';
+import { web } from './web.js';
 
 /** Each has parsed options of its own kind: the command fills them from the program's own list. */
 export const programs: readonly Program<never>[] = [
@@ -25,6 +26,7 @@ export const programs: readonly Program<never>[] = [
   levelTriggered,
   selectChat,
   selectorsServer,
+  web,
 ];
 
 export type { Program, ServeOptions };

@@ -19,7 +19,7 @@ export interface ProgramOption {
   description: string;
   choices?: readonly string[];
   /** What it is when it is no text: `seconds` may have a fraction. */
-  kind?: 'seconds';
+  kind?: 'count' | 'seconds';
   default?: string | number;
 }
 

@@ -112,11 +112,16 @@ export class Listener {
   /** Says why somebody cannot stay, and closes. */
   refuse(fd: number, reason: string): void {
     this.#operator.say(`refused ${addressText(this.#peer.toJSON() as sys.Address)}: ${reason}`);
-    sys.send(fd, Buffer.from(`${this.#name}: ${reason}\n`), 0, undefined, sys.MSG_DONTWAIT);
+    sys.send(fd, Buffer.from(this.farewell(reason)), 0, undefined, sys.MSG_DONTWAIT);
     sys.shutdown(fd, sys.SHUT_WR);
     // Closing with something unread would reset the connection, and take the words back.
     sys.recv(fd, Buffer.alloc(65536), 0, undefined, sys.MSG_DONTWAIT);
     sys.close(fd);
+  }
+
+  /** What somebody who cannot stay is told. */
+  protected farewell(reason: string): string {
+    return `${this.#name}: ${reason}\n`;
   }
 
   #takeReserve(): number {
