@@ -40,8 +40,9 @@ struct Memories {
   std::vector<uint32_t> unused;
 };
 
-// What waits on the thread's event loop (loop.cc).
+// What waits on the thread's event loop (loop.cc), and for signals (signal.cc).
 struct Watcher;
+struct Listener;
 
 // What one JavaScript thread needs: every wrapped function gets its thread's.
 struct Thread {
@@ -56,6 +57,7 @@ struct Thread {
   napi_ref at;
   std::unordered_set<int> owned{};
   std::vector<Watcher*> watchers{};
+  std::vector<Listener*> listeners{};
 
   // Whether JavaScript is being ended on this thread. Node-API has no such question; a script that cannot
   // be run is the answer.

@@ -10,20 +10,22 @@
  * ```
  */
 import { constants } from 'node:os';
-import { isMainThread } from 'node:worker_threads';
 import { succeeded } from './error.js';
 import { Owner } from './owner.js';
 import { invalidType } from './sys/check.js';
 import * as sys from './sys/index.js';
+import { own } from './sys/owned.js';
 
 /** Open ones are not garbage: the signals that they hold would be nobody's. */
 const open = new Set<SignalPipe>();
 
 const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]));
 
-function nothing(): void {}
-
-/** The self-pipe trick: while it is open, its signals do not end the process but make its `fd` readable. */
+/**
+ * The self-pipe trick: while it is open, its signals do not end the process but make its `fd` readable, in whichever thread
+ * it was made. Several may share a signal: each is told. Handlers of `process.on` are called as ever, once the main thread
+ * is back on its event loop.
+ */
 export class SignalPipe extends Owner {
   /** The signals it stands for. */
   readonly signals: readonly NodeJS.Signals[];
@@ -41,22 +43,17 @@ export class SignalPipe extends Owner {
     succeeded('pipe2', sys.pipe2(pipefd, sys.O_CLOEXEC | sys.O_NONBLOCK));
     super('SignalPipe', pipefd[0] as number);
     this.#writeFd = pipefd[1] as number;
+    own(this.#writeFd);
     this.signals = Object.freeze([...signals]);
     open.add(this);
     try {
-      for (const [i, number] of numbers.entries()) this.#begin(signals[i] as NodeJS.Signals, number);
+      for (const [i, number] of numbers.entries()) {
+        succeeded('sigaction', sys.signal_pipe_add(number, this.#writeFd), signals[i]);
+      }
     } catch (error) {
       this.close();
       throw error;
     }
-  }
-
-  #begin(name: NodeJS.Signals, number: number): void {
-    // libuv installs its handler with the first listener and would put it over ours: so it goes first, and stays.
-    if (isMainThread && number !== constants.signals.SIGKILL && number !== constants.signals.SIGSTOP) {
-      process.on(name, nothing);
-    }
-    succeeded('sigaction', sys.signal_pipe_add(number, this.#writeFd), name);
   }
 
   /**
@@ -76,13 +73,10 @@ export class SignalPipe extends Owner {
     }
   }
 
-  /** Gives the signals back to what handled them before. */
+  /** Gives the signals back to what handles them without it: as does the end of its thread. */
   override close(): void {
     if (this.closed) return;
-    for (const name of this.signals) {
-      sys.signal_pipe_remove(constants.signals[name], this.#writeFd);
-      process.off(name, nothing);
-    }
+    for (const name of this.signals) sys.signal_pipe_remove(constants.signals[name], this.#writeFd);
     open.delete(this);
     sys.close(this.#writeFd);
     super.close();
