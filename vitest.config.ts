@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^fdmux$/, replacement: source('index.ts') },
+      { find: /^fdmux\/compat\/epoll$/, replacement: source('compat/epoll.ts') },
       { find: /^fdmux\/selectors$/, replacement: source('selectors/index.ts') },
       { find: /^fdmux\/sys$/, replacement: source('sys/index.ts') },
     ],

@@ -56,6 +56,8 @@ struct Thread {
   napi_ref at;
   std::unordered_set<int> owned{};
   std::vector<Watcher*> watchers{};
+  // Each signal that writes into a pipe of this thread's, and the pipe.
+  std::vector<std::pair<int, int>> signals{};
 
   // Whether JavaScript is being ended on this thread. Node-API has no such question; a script that cannot
   // be run is the answer.

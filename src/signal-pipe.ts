@@ -14,7 +14,9 @@ import { isMainThread } from 'node:worker_threads';
 import { succeeded } from './error.js';
 import { Owner } from './owner.js';
 import { invalidType } from './sys/check.js';
+import { keepDisposition, restoreDisposition } from './sys/disposition.js';
 import * as sys from './sys/index.js';
+import { own } from './sys/owned.js';
 
 /** Open ones are not garbage: the signals that they hold would be nobody's. */
 const open = new Set<SignalPipe>();
@@ -28,17 +30,28 @@ const held = new Map<NodeJS.Signals, number>();
 
 function hold(name: NodeJS.Signals): void {
   const count = held.get(name) ?? 0;
-  if (count === 0) process.on(name, nothing);
+  if (count === 0) {
+    keepDisposition(constants.signals[name]);
+    process.on(name, nothing);
+  }
   held.set(name, count + 1);
 }
 
 function release(name: NodeJS.Signals): void {
   const count = (held.get(name) ?? 0) - 1;
-  if (count === 0) process.off(name, nothing);
+  if (count === 0) {
+    process.off(name, nothing);
+    restoreDisposition(constants.signals[name]);
+  }
   held.set(name, count);
 }
 
-/** The self-pipe trick: while it is open, its signals do not end the process but make its `fd` readable. */
+/**
+ * The self-pipe trick: while it is open, its signals do not end the process but make its `fd` readable, in whichever thread
+ * it was made. Several may share a signal: each is told. Handlers of `process.on` are called as ever, once the main thread
+ * is back on its event loop. A worker's, alone, loses its signal to a `process.on` for it that comes later on the main
+ * thread; one that is open on the main thread as well holds the signal for both.
+ */
 export class SignalPipe extends Owner {
   /** The signals it stands for. */
   readonly signals: readonly NodeJS.Signals[];
@@ -58,6 +71,7 @@ export class SignalPipe extends Owner {
     succeeded('pipe2', sys.pipe2(pipefd, sys.O_CLOEXEC | sys.O_NONBLOCK));
     super('SignalPipe', pipefd[0] as number);
     this.#writeFd = pipefd[1] as number;
+    own(this.#writeFd);
     this.signals = Object.freeze([...numbers.keys()]);
     open.add(this);
     try {

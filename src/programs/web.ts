@@ -27,7 +27,7 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import { packageRoot } from '../sys/native.js';
 import type { Program, ServeOptions } from './program.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 import { Clock } from './web/clock.js';
 import { Connection, type Outcome, type Site } from './web/connection.js';
@@ -146,7 +146,7 @@ function serve(options: WebOptions): void {
 
   for (;;) {
     clock.tick();
-    const patience = listener.shut ? Math.min(clock.in(RETRY), nextDeadline) : nextDeadline;
+    const patience = listener.shut ? Math.min(clock.in(listener.timeout), nextDeadline) : nextDeadline;
     const timeout = moreAtTheDoor || unfinished.size > 0 ? 0 : clock.timeout(patience);
     const count = sys.epoll_wait(epfd, events, events.capacity, timeout);
     if (count === -sys.EINTR) continue;
@@ -156,7 +156,7 @@ function serve(options: WebOptions): void {
     unfinished.clear();
 
     let stop = false;
-    let knocked = moreAtTheDoor || (count === 0 && listener.shut);
+    let knocked = moreAtTheDoor || listener.overdue;
     for (let i = 0; i < count; i++) {
       const fd = events.fd(i);
       const client = clients.get(fd);
