@@ -411,7 +411,6 @@ describe.each(['edge', 'level'])('on %s', (trigger) => {
   });
 
   test('nothing stays open once everybody has left', async () => {
-    // Its own, its listener and reserve, the set, the signals' pipe and the folder: what a fresh one has.
     const fresh = await Server.start(['--root', html, '--trigger', trigger]);
     const alone = fresh.descriptors;
     await fresh.stop();
