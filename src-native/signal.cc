@@ -60,6 +60,16 @@ static bool Catchable(int signum) {
          signum != SIGBUS && signum != SIGFPE && signum != SIGILL && signum != SIGABRT && signum != SIGTRAP;
 }
 
+// What is there before is known before the handler asks for it.
+static long Install(Watched* signal, int signum) {
+  if (sigaction(signum, nullptr, &signal->before) == -1) return -errno;
+  struct sigaction action {};
+  action.sa_sigaction = Handle;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  return Answer(sigaction(signum, &action, nullptr));
+}
+
 // From now on each `signum` writes a byte, its number, into `fd`.
 static long Add(int signum, int fd) {
   if (!Catchable(signum) || fd < 0) return -EINVAL;
@@ -68,19 +78,13 @@ static long Add(int signum, int fd) {
   if (signal.count == kPipes) return -ENOSPC;
   if (signal.count == 0) {
     for (auto& pipe : signal.pipes) pipe.store(-1);
-    if (sigaction(signum, nullptr, &signal.before) == -1) return -errno;
   }
   for (auto& pipe : signal.pipes) {
     if (pipe.load() != -1) continue;
     pipe.store(fd);
     break;
   }
-  if (signal.count++ > 0) return 0;
-  struct sigaction action {};
-  action.sa_sigaction = Handle;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  sigfillset(&action.sa_mask);
-  return Answer(sigaction(signum, &action, nullptr));
+  return signal.count++ > 0 ? 0 : Install(&signal, signum);
 }
 
 // libuv may have put its handler in the place of this one, for a process.on that came later: that one stays.
@@ -136,8 +140,15 @@ static long SignalKeep(Thread&, int signum) {
 
 static long SignalRestore(Thread&, int signum) {
   struct sigaction now;
-  if (!Catchable(signum) || sigaction(signum, nullptr, &now) == -1) return -EINVAL;
-  return now.sa_handler == SIG_DFL ? Answer(sigaction(signum, &original[signum], nullptr)) : 0;
+  if (!Catchable(signum)) return -EINVAL;
+  std::lock_guard<std::mutex> lock(changing);
+  Watched& signal = watched[signum];
+  if (sigaction(signum, nullptr, &now) == -1 || now.sa_handler != SIG_DFL) return 0;
+  // Another thread's pipes outlive this one's.
+  if (signal.count > 0) return Install(&signal, signum);
+  // libuv's handler without a listener would swallow the signal.
+  bool libuvs = original[signum].sa_sigaction == signal.before.sa_sigaction;
+  return libuvs ? 0 : Answer(sigaction(signum, &original[signum], nullptr));
 }
 
 void InitSignal(Family family) {
