@@ -14,6 +14,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // A process for each file: descriptors are counted, signals sent, limits lowered.
     pool: 'forks',
+    // Most of them wait for other processes.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
