@@ -1,4 +1,5 @@
 // The command `fdmux` as its user meets it: help, mistakes, and the client.
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import * as sys from 'fdmux/sys';
@@ -17,25 +18,28 @@ function fdmux(...args: string[]): Child {
   return child;
 }
 
-/** Runs it to its end, with nothing on its standard input. */
+/** Runs it to its end, with nothing on its standard input: bounded by itself, so that many can run at once. */
 function run(...args: string[]): Promise<Ended> {
-  const child = fdmux(...args);
-  child.process.stdin.end();
-  return within(child.ended, `the end of fdmux ${args.join(' ')}`);
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [FDMUX, ...args], { timeout: 20_000 }, (_, stdout, stderr) =>
+      resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr }),
+    );
+    child.stdin?.end();
+  });
 }
 
 const names = [...new Set(echoPrograms.map(({ name }) => name))];
 const levels = [[], ['serve'], ...names.map((name) => ['serve', name]), ['connect'], ['demo']];
 
-describe.each(levels.map((level) => [['fdmux', ...level].join(' '), level] as const))('%s', (of, level) => {
-  test('--help says how it is used, on standard output', async () => {
+describe.concurrent.each(levels.map((level) => [['fdmux', ...level].join(' '), level] as const))('%s', (of, level) => {
+  test('--help says how it is used, on standard output', async ({ expect }) => {
     const { code, stdout, stderr } = await run(...level, '--help');
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(new RegExp(`^Usage: ${of} `));
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80);
   });
 
-  test('--version says which this is', async () => {
+  test('--version says which this is', async ({ expect }) => {
     const { version } = JSON.parse(readFileSync(`${root}package.json`, 'utf8')) as { version: string };
     expect(await run(...level, '--version')).toEqual({ code: 0, signal: null, stdout: `${version}\n`, stderr: '' });
   });
@@ -54,7 +58,7 @@ test('fdmux --help ends quietly when nobody reads it', async () => {
   expect(await within(child.ended, 'its end')).toMatchObject({ stderr: '' });
 });
 
-describe('a mistake is told in one line on standard error, with code 2', () => {
+describe.concurrent('a mistake is told in one line on standard error, with code 2', () => {
   test.each<[what: string, args: string[], told: RegExp]>([
     ['an unknown command', ['sevre'], /unknown command 'sevre'.*serve/],
     ['an unknown option', ['--bogus'], /unknown option '--bogus'/],

@@ -3,8 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { getrlimit, RLIMIT_NOFILE } from 'fdmux/sys';
-import { onTestFinished, type TestContext } from 'vitest';
-import { processCpu } from '../../benchmarks/measure/process-cpu.js';
+import { onTestFinished, type TestContext, test } from 'vitest';
 import { type Child, type Ended, root, start } from './processes.js';
 
 /** A row of the table: a new echo program is one more. */
@@ -60,6 +59,13 @@ export const echoPrograms: readonly EchoProgram[] = [
   },
 ];
 
+/** Declares a test for the programs that it is about: for any other it is none, rather than one that is skipped. */
+export function testIf(applies: boolean): (name: string, body: (ctx: TestContext) => unknown, ms?: number) => void {
+  return (name, body, ms) => {
+    if (applies) test(name, body, ms);
+  };
+}
+
 /** Skips a test, visibly, where a process may not have so many descriptors. */
 export function needsDescriptors(ctx: TestContext, count: number): void {
   const limit = new Float64Array(2);
@@ -74,10 +80,10 @@ export const FDMUX = `${root}dist/src/cli/main.js`;
 const PATIENCE = 20_000;
 
 /** Looks again and again until `condition` holds, or a bounded while has passed. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(condition: () => boolean, what: string, pause = 2): Promise<void> {
   for (const end = Date.now() + PATIENCE; !condition(); ) {
     if (Date.now() > end) throw new Error(`still not so: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
@@ -94,16 +100,17 @@ export async function within<T>(promise: Promise<T>, what: string): Promise<T> {
   }
 }
 
-/** Until `read` gives the same value many times running: whatever made it move has come to rest. */
+/** Until `read` gives the same value ten times running: whatever made it move has come to rest. */
 export async function settled(read: () => number, what: string): Promise<number> {
   let last = read();
   let same = 0;
-  await until(() => {
+  const rests = (): boolean => {
     const now = read();
     same = now === last ? same + 1 : 0;
     last = now;
-    return same === 40;
-  }, `${what} at rest`);
+    return same === 10;
+  };
+  await until(rests, `${what} at rest`, 15);
   return last;
 }
 
@@ -193,12 +200,35 @@ export async function roomBelow(limit: number, server: Server): Promise<number> 
   return limit - readdirSync(`/proc/${server.pid}/fd`).filter((fd) => Number(fd) < limit).length;
 }
 
-/** What part of a while, measured here and now, a process has been on a CPU: 1 is one whole core. */
+/** How much time a process's main thread has been on a CPU or waited for one, in nanoseconds. */
+function wanted(pid: number): number {
+  const [running, waiting] = readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ').map(Number) as [
+    number,
+    number,
+  ];
+  return running + waiting;
+}
+
+/**
+ * What part of a while, measured here and now, a process wanted to be on a CPU: 1 is all of it. What other processes
+ * take from it counts, so that one that spins shows on a busy machine, too.
+ */
 export async function busyness(pid: number, ms: number): Promise<number> {
-  const cpu = processCpu(pid);
+  const before = wanted(pid);
   const begin = process.hrtime.bigint();
   await new Promise((resolve) => setTimeout(resolve, ms));
-  return (processCpu(pid) - cpu) / Number(process.hrtime.bigint() - begin);
+  return (wanted(pid) - before) / Number(process.hrtime.bigint() - begin);
+}
+
+/** How many bytes the kernel holds for a server: received and not read, sent and not taken (proc_net_tcp). */
+export function queued({ port }: Server): number {
+  let bytes = 0;
+  for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1)) {
+    const [, from, , , queues] = line.trim().split(/\s+/);
+    if (Number.parseInt(from?.split(':')[1] ?? '', 16) !== port) continue;
+    for (const queue of queues?.split(':') ?? []) bytes += Number.parseInt(queue, 16);
+  }
+  return bytes;
 }
 
 /** A connection whose every byte the test decides about: nothing is read before it is asked for. */
