@@ -43,7 +43,7 @@ async function writeAllItCan(client: Client, chunk: Buffer, most: number): Promi
 }
 
 for (const program of echoPrograms) {
-  const { name, oneAtATime = false, descriptors: most } = program;
+  const { name, oneAtATime = false, descriptors: most, greeting } = program;
 
   describe(program.title, () => {
     test('nothing is lost to a client that says all and goodbye, and reads late and slowly', async () => {
@@ -156,16 +156,20 @@ for (const program of echoPrograms) {
       return { client, heard: () => heard };
     };
 
-    test('what has all come before it looks is all sent back, though nothing more comes', async () => {
-      const server = await serve(program);
-      const { client, heard } = await talker(server);
-      const before = heard();
-      server.process.kill('SIGSTOP');
-      client.say(pattern(2 * MIB));
-      await settled(() => queued(server), 'what is on its way');
-      server.process.kill('SIGCONT');
-      await until(() => heard() - before >= 2 * MIB, 'the echo of 2 MiB');
-    });
+    // Greetings would count as echo.
+    testIf(greeting === undefined)(
+      'what has all come before it looks is all sent back, though nothing more comes',
+      async () => {
+        const server = await serve(program);
+        const { client, heard } = await talker(server);
+        const before = heard();
+        server.process.kill('SIGSTOP');
+        client.say(pattern(2 * MIB));
+        await settled(() => queued(server), 'what is on its way');
+        server.process.kill('SIGCONT');
+        await until(() => heard() - before >= 2 * MIB, 'the echo of 2 MiB');
+      },
+    );
 
     testIf(!oneAtATime)('a client with much to say is not heard out before another is heard', async () => {
       const server = await serve(program, { quiet: false });
