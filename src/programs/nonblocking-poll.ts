@@ -57,9 +57,11 @@ function serve(options: NonblockingPollOptions): void {
       socket.setBlocking(false);
       const peer = addressText(address);
       operator.came(peer);
-      guests.add({ socket, peer, heard: false, silent: 0 });
-      // Nothing has been sent yet: there is room for a line.
-      sys.send(socket.fd, Buffer.from(`${peer} have connected to server\n`));
+      const guest: Guest = { socket, peer, heard: false, silent: 0 };
+      guests.add(guest);
+      // Nothing has been sent yet: there is room for a line. Only who has gone again cannot be greeted.
+      const sent = sys.send(socket.fd, Buffer.from(`${peer} have connected to server\n`));
+      if (sent < 0) dismiss(guest, errorCode(sent));
       return true;
     } catch (error) {
       const { code } = error as SystemError;
