@@ -59,30 +59,28 @@ static void CloseAtEnd(napi_async_cleanup_hook_handle, void* data) {
   if (!Closing(watcher)) Close(watcher);
 }
 
-// False once JavaScript is being ended. An exception is an uncaught one, as from any of Node.js's callbacks.
-static bool Deliver(const Thread& thread, napi_ref reference, long number) {
-  napi_env env = thread.env;
-  napi_handle_scope scope;
-  if (napi_open_handle_scope(env, &scope) != napi_ok) return false;
-  napi_value callback;
+// A turn's calls into JavaScript: what they have in common is fetched once.
+struct Callback {
+  const Thread& thread;
   napi_value receiver;
-  napi_value argument;
-  napi_value result;
-  bool runs = true;
-  // No context of its own: the callback carries an AsyncResource, which knows AsyncLocalStorage in every Node.js.
-  if (napi_get_reference_value(env, reference, &callback) != napi_ok || napi_get_global(env, &receiver) != napi_ok ||
-      napi_create_int64(env, number, &argument) != napi_ok) {
-    runs = false;
-  } else if (napi_make_callback(env, nullptr, receiver, callback, 1, &argument, &result) != napi_ok) {
+  napi_value callback;
+
+  // False once JavaScript is being ended. An exception is an uncaught one, as from any of Node.js's callbacks.
+  bool operator()(long number) const {
+    napi_env env = thread.env;
+    napi_value argument;
+    napi_value result;
+    if (napi_create_int32(env, static_cast<int32_t>(number), &argument) != napi_ok) return false;
+    // No context of its own: the callback carries an AsyncResource, which knows AsyncLocalStorage in every Node.js.
+    if (napi_make_callback(env, nullptr, receiver, callback, 1, &argument, &result) == napi_ok) return true;
     napi_value exception;
     bool pending = false;
     napi_is_exception_pending(env, &pending);
-    runs = pending && napi_get_and_clear_last_exception(env, &exception) == napi_ok && !thread.Terminating();
-    if (runs) napi_fatal_exception(env, exception);
+    if (!pending || napi_get_and_clear_last_exception(env, &exception) != napi_ok || thread.Terminating()) return false;
+    napi_fatal_exception(env, exception);
+    return true;
   }
-  napi_close_handle_scope(env, scope);
-  return runs;
-}
+};
 
 static long Take(Watcher* watcher, int status) {
   if (status < 0) return status;
@@ -92,22 +90,35 @@ static long Take(Watcher* watcher, int status) {
 }
 
 // False when there is nothing to go on for.
-static bool HandOver(Watcher* watcher, long count) {
-  const Thread& thread = *watcher->thread;
-  if (watcher->mode != Mode::kEach || count < 0) return Deliver(thread, watcher->callback, count) && count > 0;
+static bool HandOver(Watcher* watcher, const Callback& call, long count) {
+  if (watcher->mode != Mode::kEach || count < 0) return call(count) && count > 0;
   for (long i = 0; i < count && !Closing(watcher); i++) {
-    if (!Deliver(thread, watcher->callback, i)) return false;
+    if (!call(i)) return false;
   }
   return true;
 }
 
 // A turn of the loop costs more than a look at the set. Where looks keep finding events, one turn takes several: few,
 // and for a short time only, so that timers and other sockets have theirs (libuv reads a socket up to 32 times a turn).
-constexpr int kLooks = 16;
+constexpr int kLooks = 32;
 constexpr long kEventsOfATurn = 64;
 constexpr int64_t kTimeOfATurn = 50'000;
 // Where they do not, another look is tried only now and then.
 constexpr uint32_t kTryEvery = 16;
+
+static void HandOverLooks(Watcher* watcher, const Callback& call, long count) {
+  bool again = watcher->busy || ++watcher->turns % kTryEvery == 0;
+  const int64_t end = again ? Now() + kTimeOfATurn : 0;
+  long events = 0;
+  for (int looks = 1;; looks++) {
+    if (!HandOver(watcher, call, count) || Closing(watcher)) return;
+    events += count;
+    if (!again || looks == kLooks || events >= kEventsOfATurn || Now() > end) return;
+    count = Take(watcher, 0);
+    watcher->busy = count > 0;
+    if (count == 0 || count == -EINTR) return;
+  }
+}
 
 static void OnReady(uv_poll_t* handle, int status, int) {
   auto* watcher = static_cast<Watcher*>(handle->data);
@@ -119,23 +130,21 @@ static void OnReady(uv_poll_t* handle, int status, int) {
   long count = Take(watcher, status);
   // Another thread or object took the events first.
   if (count == 0 || count == -EINTR) return;
-  if (watcher->mode == Mode::kOnce) {
-    watcher->armed = false;
-    uv_unref(HandleOf(watcher));
-    HandOver(watcher, count);
-    return;
+  napi_env env = watcher->thread->env;
+  napi_handle_scope scope;
+  if (napi_open_handle_scope(env, &scope) != napi_ok) return;
+  Callback call{*watcher->thread, nullptr, nullptr};
+  if (napi_get_reference_value(env, watcher->callback, &call.callback) == napi_ok &&
+      napi_get_global(env, &call.receiver) == napi_ok) {
+    if (watcher->mode == Mode::kOnce) {
+      watcher->armed = false;
+      uv_unref(HandleOf(watcher));
+      HandOver(watcher, call, count);
+    } else {
+      HandOverLooks(watcher, call, count);
+    }
   }
-  bool again = watcher->busy || ++watcher->turns % kTryEvery == 0;
-  const int64_t end = again ? Now() + kTimeOfATurn : 0;
-  long events = 0;
-  for (int looks = 1;; looks++) {
-    if (!HandOver(watcher, count) || Closing(watcher)) return;
-    events += count;
-    if (!again || looks == kLooks || events >= kEventsOfATurn || Now() > end) return;
-    count = Take(watcher, status);
-    watcher->busy = count > 0;
-    if (count == 0 || count == -EINTR) return;
-  }
+  napi_close_handle_scope(env, scope);
 }
 
 static void Hold(Watcher* watcher) {

@@ -60,7 +60,8 @@ export class EpollLoop {
     this.#idle();
     // The async context of this moment: Node-API's own does not know AsyncLocalStorage from Node.js 24 on.
     const resource = new AsyncResource('Epoll');
-    const watcher = new LoopWatcher(this.#fd, new EpollEvents(MAX_EVENTS), 'batch', (events, count) => {
+    const events = new EpollEvents(MAX_EVENTS);
+    const watcher = new LoopWatcher(this.#fd, events, 'batch', (count) => {
       if (count < 0) {
         this.unwatch();
         throw systemError('epoll_wait', count);
@@ -110,9 +111,8 @@ export class EpollLoop {
 
   #arm(epoll: object): void {
     if (this.#once === undefined) {
-      this.#once = new LoopWatcher(this.#fd, new EpollEvents(MAX_EVENTS), 'once', (events, count) =>
-        this.#hand(events, count),
-      );
+      const events = new EpollEvents(MAX_EVENTS);
+      this.#once = new LoopWatcher(this.#fd, events, 'once', (count) => this.#hand(events, count));
       this.#once.ref(this.#ref);
       lost.register(epoll, this.#once, this.#once);
     }

@@ -20,11 +20,12 @@ export class LoopWatcher {
 
   /**
    * @param epfd the set; the watcher has its own duplicate
+   * @param events where they go: the callback must hold on to it
    * @param callback told the number that the mode has it; less than 0 is the `-errno` of a set that cannot be read
    * @throws SystemError EMFILE, EPERM
    */
-  constructor(epfd: number, events: EpollEvents, mode: Mode, callback: (events: EpollEvents, number: number) => void) {
-    this.#id = loop.loop_watch(epfd, events, modes[mode], (number) => callback(events, number));
+  constructor(epfd: number, events: EpollEvents, mode: Mode, callback: (number: number) => void) {
+    this.#id = loop.loop_watch(epfd, events, modes[mode], callback);
     if (this.#id < 0) throw systemError('uv_poll_start', this.#id);
   }
 

@@ -76,7 +76,7 @@ class Hub {
 
   #start(): LoopWatcher {
     try {
-      return new LoopWatcher(this.#epoll.fd, this.#events, 'each', (events, i) => this.#take(events, i));
+      return new LoopWatcher(this.#epoll.fd, this.#events, 'each', (i) => this.#take(this.#events, i));
     } catch (error) {
       this.#epoll.close();
       throw error;

@@ -152,9 +152,8 @@ export class Epoll {
     if (this.#active !== undefined) return this.#active;
     const set = new EpollSet();
     try {
-      const watcher = new LoopWatcher(set.fd, new sys.EpollEvents(MAX_EVENTS), 'each', (events, i) =>
-        this.#take(events, i),
-      );
+      const events = new sys.EpollEvents(MAX_EVENTS);
+      const watcher = new LoopWatcher(set.fd, events, 'each', (i) => this.#take(events, i));
       this.#active = { set, watcher };
     } catch (error) {
       set.close();
