@@ -127,14 +127,14 @@ template <auto function, typename... Parameters, size_t... place>
 napi_value Invoke(napi_env env, napi_callback_info info, long (*)(Thread&, Parameters...),
                   std::index_sequence<place...>) {
   static_assert(sizeof...(Parameters) <= kFrame);
-  constexpr size_t kObjects = (0 + ... + (kObject<Parameters> ? 1 : 0));
+  constexpr size_t kObjects = (0 + ... + (kObject<std::decay_t<Parameters>> ? 1 : 0));
   napi_value argv[kObjects + 1];
   size_t argc = kObjects;
   void* data;
   if (napi_get_cb_info(env, info, &argc, argv, nullptr, &data) != napi_ok) return nullptr;
   auto& thread = *static_cast<Thread*>(data);
   napi_value* next = argv;
-  std::tuple<Parameters...> parameters;
+  std::tuple<std::decay_t<Parameters>...> parameters;
   if (!(ReadParameter(thread, place, &next, &std::get<place>(parameters)) && ...)) return nullptr;
   thread.frame[0] = static_cast<double>(function(thread, std::get<place>(parameters)...));
   return nullptr;

@@ -52,7 +52,7 @@ static long PidfdOpen(Thread&, int pid, uint32_t flags) { return Answer(syscall(
 static long InotifyInit1(Thread&, int flags) { return Answer(inotify_init1(flags)); }
 
 // The path is the one argument that is no number; as the last parameter it leaves the others their places.
-static long InotifyAddWatch(Thread&, int fd, uint32_t mask, std::string pathname) {
+static long InotifyAddWatch(Thread&, int fd, uint32_t mask, const std::string& pathname) {
   return Answer(inotify_add_watch(fd, pathname.c_str(), mask));
 }
 
