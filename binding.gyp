@@ -20,11 +20,35 @@
             "src-native/fd.cc",
             "src-native/signal.cc",
             "src-native/wait.cc",
+            "src-native/owned.cc",
+            "src-native/loop.cc",
+            "src-native/wakeups.cc",
           ],
           "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],
         }, {"type": "none"}],
       ],
     },
+  ],
+  # What the benchmarks measure against and with: programs in C, beside the addon in build/Release.
+  "conditions": [
+    ["OS=='linux'", {
+      "target_defaults": {
+        "target_conditions": [
+          ["_type=='executable'", {
+            "cflags": ["-std=c11", "-O2", "-pthread"],
+            "cflags!": ["-O3"],
+            "defines": ["_GNU_SOURCE"],
+            "ldflags": ["-pthread"],
+            "libraries": ["-lm"],
+          }],
+        ],
+      },
+      "targets": [
+        {"target_name": "calls", "type": "executable", "sources": ["benchmarks/c/calls.c"]},
+        {"target_name": "echo", "type": "executable", "sources": ["benchmarks/c/echo.c"]},
+        {"target_name": "load", "type": "executable", "sources": ["benchmarks/c/load.c"]},
+      ],
+    }],
   ],
 }

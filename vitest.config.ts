@@ -7,16 +7,42 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^fdmux$/, replacement: source('index.ts') },
+      { find: /^fdmux\/compat\/epoll$/, replacement: source('compat/epoll.ts') },
+      { find: /^fdmux\/selectors$/, replacement: source('selectors/index.ts') },
       { find: /^fdmux\/sys$/, replacement: source('sys/index.ts') },
     ],
   },
   test: {
-    include: ['test/**/*.test.ts'],
-    // A process for each file: descriptors are counted, signals sent, limits lowered.
-    pool: 'forks',
     // Most of them wait for other processes.
     maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    coverage: {
+      include: ['src/**/*.ts', 'benchmarks/**/*.ts'],
+      reporter: ['text', 'json-summary'],
+    },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'process',
+          include: ['test/**/*.test.ts'],
+          // A process for each file: descriptors are counted, signals sent, limits lowered.
+          pool: 'forks',
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'worker',
+          // The objects must do the same in worker_threads, where waits are cut into slices.
+          include: ['test/{objects,selectors}/*.test.ts'],
+          pool: 'threads',
+          // One process has one table of descriptors: nobody else may open or close any meanwhile.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -17,6 +17,7 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -39,6 +40,9 @@ struct Memories {
   std::vector<uint32_t> unused;
 };
 
+// What waits on the thread's event loop (loop.cc).
+struct Watcher;
+
 // What one JavaScript thread needs: every wrapped function gets its thread's.
 struct Thread {
   napi_env env;
@@ -50,6 +54,10 @@ struct Thread {
   std::vector<uint8_t> scratch;
   // TypedArray.prototype.at, as it was before any caller could put another in its place.
   napi_ref at;
+  std::unordered_set<int> owned{};
+  std::vector<Watcher*> watchers{};
+  // Each signal that writes into a pipe of this thread's, and the pipe.
+  std::vector<std::pair<int, int>> signals{};
 
   // Whether JavaScript is being ended on this thread. Node-API has no such question; a script that cannot
   // be run is the answer.
@@ -171,5 +179,8 @@ void InitSelect(Family family);
 void InitSocket(Family family);
 void InitFd(Family family);
 void InitSignal(Family family);
+void InitOwned(Family family);
+void InitLoop(Family family);
+void InitWakeups(Family family);
 
 }  // namespace fdmux

@@ -73,10 +73,12 @@ void InitEpoll(Family family) {
   // Where TypeScript finds an event's parts, counted in 32-bit words: the struct is packed on x86-64 only,
   // and the low half of `data` comes first on little-endian machines.
   constexpr bool kLittle = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+  constexpr size_t kWords = sizeof(epoll_event) / 4;
+  constexpr size_t kEvents = offsetof(epoll_event, events) / 4;
   constexpr size_t kData = offsetof(epoll_event, data) / 4;
   family.Constants({
-      {"EPOLL_EVENT_WORDS", sizeof(epoll_event) / 4},
-      {"EPOLL_EVENT_EVENTS", offsetof(epoll_event, events) / 4},
+      {"EPOLL_EVENT_WORDS", kWords},
+      {"EPOLL_EVENT_EVENTS", kEvents},
       {"EPOLL_EVENT_FD", kData + (kLittle ? 0 : 1)},
       {"EPOLL_EVENT_TAG", kData + (kLittle ? 1 : 0)},
   });

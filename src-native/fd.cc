@@ -73,7 +73,10 @@ static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_
   return WriteInPieces(thread, fd, kind, at, length);
 }
 
-static long Close(Thread&, int fd) { return Answer(close(fd)); }
+static long Close(Thread& thread, int fd) {
+  thread.owned.erase(fd);
+  return Answer(close(fd));
+}
 
 static long Pipe2(Thread& thread, Array<int32_t> pipefd, int flags) {
   if (!pipefd.Holds(thread.env, "pipefd", 2)) return 0;

@@ -74,6 +74,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
       env, thread, [](napi_env, void* data, void*) { delete static_cast<Thread*>(data); }, nullptr);
   Family family{exports, Napi::Object::New(env), thread};
   family.Raw("pin", Pin);
+  InitOwned(family);
   InitErrno(family);
   InitEpoll(family);
   InitPoll(family);
@@ -81,6 +82,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitSocket(family);
   InitFd(family);
   InitSignal(family);
+  InitLoop(family);
+  InitWakeups(family);
   exports.Set("constants", family.constants);
   return exports;
 }

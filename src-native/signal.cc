@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <mutex>
@@ -59,27 +60,31 @@ static bool Catchable(int signum) {
          signum != SIGBUS && signum != SIGFPE && signum != SIGILL && signum != SIGABRT && signum != SIGTRAP;
 }
 
+// What is there before is known before the handler asks for it.
+static long Install(Watched* signal, int signum) {
+  if (sigaction(signum, nullptr, &signal->before) == -1) return -errno;
+  struct sigaction action {};
+  action.sa_sigaction = Handle;
+  action.sa_flags = SA_SIGINFO | SA_RESTART;
+  sigfillset(&action.sa_mask);
+  return Answer(sigaction(signum, &action, nullptr));
+}
+
 // From now on each `signum` writes a byte, its number, into `fd`.
-static long SignalPipeAdd(Thread&, int signum, int fd) {
+static long Add(int signum, int fd) {
   if (!Catchable(signum) || fd < 0) return -EINVAL;
   std::lock_guard<std::mutex> lock(changing);
   Watched& signal = watched[signum];
   if (signal.count == kPipes) return -ENOSPC;
   if (signal.count == 0) {
     for (auto& pipe : signal.pipes) pipe.store(-1);
-    if (sigaction(signum, nullptr, &signal.before) == -1) return -errno;
   }
   for (auto& pipe : signal.pipes) {
     if (pipe.load() != -1) continue;
     pipe.store(fd);
     break;
   }
-  if (signal.count++ > 0) return 0;
-  struct sigaction action {};
-  action.sa_sigaction = Handle;
-  action.sa_flags = SA_SIGINFO | SA_RESTART;
-  sigfillset(&action.sa_mask);
-  return Answer(sigaction(signum, &action, nullptr));
+  return signal.count++ > 0 ? 0 : Install(&signal, signum);
 }
 
 // libuv may have put its handler in the place of this one, for a process.on that came later: that one stays.
@@ -90,8 +95,7 @@ static void Restore(int signum, const struct sigaction& before) {
 
 // No signal writes into `fd` any more once this has returned: it may be closed. The last one to leave restores
 // what handled the signal before.
-static long SignalPipeRemove(Thread&, int signum, int fd) {
-  if (!Catchable(signum) || fd < 0) return -EINVAL;
+static long Remove(int signum, int fd) {
   std::lock_guard<std::mutex> lock(changing);
   Watched& signal = watched[signum];
   for (auto& pipe : signal.pipes) {
@@ -105,7 +109,52 @@ static long SignalPipeRemove(Thread&, int signum, int fd) {
   return -ENOENT;
 }
 
+static long SignalPipeAdd(Thread& thread, int signum, int fd) {
+  long result = Add(signum, fd);
+  if (result == 0) thread.signals.emplace_back(signum, fd);
+  return result;
+}
+
+static long SignalPipeRemove(Thread& thread, int signum, int fd) {
+  if (!Catchable(signum) || fd < 0) return -EINVAL;
+  auto found = std::find(thread.signals.begin(), thread.signals.end(), std::pair(signum, fd));
+  if (found == thread.signals.end()) return -ENOENT;
+  thread.signals.erase(found);
+  return Remove(signum, fd);
+}
+
+// A worker that is terminated removes nothing itself, and its descriptors' numbers go to others.
+static void RemoveAll(void* data) {
+  auto& signals = static_cast<Thread*>(data)->signals;
+  for (const auto& [signum, fd] : signals) Remove(signum, fd);
+  signals.clear();
+}
+
+// What handled a signal before the first of JavaScript's listeners: libuv, going, leaves the default in its place,
+// where there may have been none at all (SIGHUP under nohup).
+static struct sigaction original[kSignals];
+
+static long SignalKeep(Thread&, int signum) {
+  return Catchable(signum) ? Answer(sigaction(signum, nullptr, &original[signum])) : -EINVAL;
+}
+
+static long SignalRestore(Thread&, int signum) {
+  struct sigaction now;
+  if (!Catchable(signum)) return -EINVAL;
+  std::lock_guard<std::mutex> lock(changing);
+  Watched& signal = watched[signum];
+  if (sigaction(signum, nullptr, &now) == -1 || now.sa_handler != SIG_DFL) return 0;
+  // Another thread's pipes outlive this one's.
+  if (signal.count > 0) return Install(&signal, signum);
+  // libuv's handler without a listener would swallow the signal.
+  bool libuvs = original[signum].sa_sigaction == signal.before.sa_sigaction;
+  return libuvs ? 0 : Answer(sigaction(signum, &original[signum], nullptr));
+}
+
 void InitSignal(Family family) {
+  family.Function<SignalKeep>("signal_keep");
+  family.Function<SignalRestore>("signal_restore");
+  napi_add_env_cleanup_hook(family.exports.Env(), RemoveAll, family.thread);
   family.Function<SignalPipeAdd>("signal_pipe_add");
   family.Function<SignalPipeRemove>("signal_pipe_remove");
 }

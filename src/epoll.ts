@@ -1,5 +1,6 @@
 /**
- * epoll(7): a set of descriptors that lives in the kernel, which tells the ready ones and no others.
+ * epoll(7): a set of descriptors that lives in the kernel, which tells the ready ones and no others. Blocking the thread
+ * (`poll`), or on Node.js's event loop (`watch`, `ready`, `for await`).
  *
  * ```ts
  * import { EPOLLET, EPOLLIN, Epoll } from 'fdmux';
@@ -9,6 +10,7 @@
  * ```
  */
 import { type Descriptor, toFd } from './descriptor.js';
+import { type Batch, EpollLoop, type ReadyOptions, type WatchCallback } from './epoll-loop.js';
 import { succeeded } from './error.js';
 import { Owner } from './owner.js';
 import { integer } from './sys/check.js';
@@ -36,6 +38,7 @@ function epollWait(epfd: number, events: sys.EpollEvents, maxEvents: number, tim
 /** An epoll set. */
 export class Epoll extends Owner {
   #events: sys.EpollEvents | undefined;
+  #onLoop: EpollLoop | undefined;
 
   /** @throws SystemError EMFILE, ENFILE, ENOMEM */
   constructor();
@@ -97,12 +100,79 @@ export class Epoll extends Owner {
    * @see {@link https://man7.org/linux/man-pages/man2/epoll_wait.2.html epoll_wait(2)}
    */
   poll(timeout?: Timeout, maxEvents: number = DEFAULT_MAX_EVENTS): [fd: number, events: number][] {
-    const epfd = this.open();
+    this.open();
     const events = this.#room(integer('maxEvents', maxEvents, 1, 2147483647));
-    const count = wait('epoll_wait', timeout, (timeoutNs) => epollWait(epfd, events, maxEvents, timeoutNs));
+    const count = this.pollInto(events, timeout, maxEvents);
     const ready: [number, number][] = [];
     for (let i = 0; i < count; i++) ready.push([events.fd(i), events.events(i)]);
     return ready;
+  }
+
+  /** As `poll`, into memory of the caller's, where the tags are, too. @internal */
+  pollInto(events: sys.EpollEvents, timeout: Timeout, maxEvents: number = events.capacity): number {
+    const epfd = this.open();
+    return wait('epoll_wait', timeout, (timeoutNs) => epollWait(epfd, events, maxEvents, timeoutNs));
+  }
+
+  #loop(): EpollLoop {
+    const fd = this.open();
+    this.#onLoop ??= new EpollLoop(fd);
+    return this.#onLoop;
+  }
+
+  /**
+   * From now on Node.js's event loop calls back whenever a descriptor is ready, once a turn with all that are, until
+   * `unwatch()` or `close()`. What stays ready does not keep timers, promises or other sockets from their turn. An
+   * exception in the callback is an uncaught exception, and the watching goes on. It keeps the process alive, see `unref`.
+   * @param callback told `events`, the same object every time, and how many of it count, at most 1024; it runs in the async
+   *   context of this call, and `this` is the Epoll
+   * @throws Error ERR_EPOLL_WATCHED when it is watched already, or a `ready` is pending; TypeError; SystemError EMFILE;
+   *   ERR_EPOLL_CLOSED
+   */
+  watch(callback: WatchCallback): void {
+    this.#loop().watch(this, callback);
+  }
+
+  /** Ends what `watch` began. */
+  unwatch(): void {
+    this.#onLoop?.unwatch();
+  }
+
+  /**
+   * `poll` without blocking the thread. Several at once are served in their order, a batch each.
+   * @returns each ready descriptor and what it is ready for; an empty list when the time is up
+   * @throws rejects with RangeError for a negative timeout; AbortError; Error ERR_EPOLL_WATCHED while `watch` has the
+   *   events; ERR_EPOLL_CLOSED, also when it is closed meanwhile; SystemError EINVAL when the descriptor is no epoll set
+   */
+  async ready(options: ReadyOptions = {}): Promise<Batch> {
+    return this.#loop().ready(this, options);
+  }
+
+  /**
+   * `for await (const batch of epoll)`: a batch whenever descriptors are ready, until the loop is left or the set closed.
+   * @throws ERR_EPOLL_CLOSED; what `ready` rejects with
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Batch> {
+    return this.#loop().batches(this);
+  }
+
+  /** Waiting on the event loop keeps the process alive: so it is unless `unref` was called. */
+  ref(): this {
+    this.#loop().ref(true);
+    return this;
+  }
+
+  /** Waiting on the event loop does not keep the process alive. */
+  unref(): this {
+    this.#loop().ref(false);
+    return this;
+  }
+
+  /** Closes the set. A pending `ready` is rejected with ERR_EPOLL_CLOSED, an iterator ends. */
+  override close(): void {
+    this.#onLoop?.close();
+    this.#onLoop = undefined;
+    super.close();
   }
 
   #room(maxEvents: number): sys.EpollEvents {

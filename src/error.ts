@@ -1,4 +1,5 @@
 /** Errors in Node.js's own form: `{ code: 'ECONNRESET', errno: -104, syscall: 'recv' }`. */
+import { invalidType } from './sys/check.js';
 import * as errno from './sys/errno.js';
 
 /** What a failed system call throws on this floor. */
@@ -45,4 +46,17 @@ export function uninterrupted(syscall: string, call: () => number): number {
     if (result >= 0) return result;
     if (result !== -errno.EINTR) throw systemError(syscall, result);
   }
+}
+
+/** What a promise rejects with when its signal is aborted, as Node.js's own do. */
+export function abortError(signal: AbortSignal): Error {
+  const error = new Error('The operation was aborted', { cause: signal.reason });
+  return Object.assign(error, { name: 'AbortError', code: 'ABORT_ERR' });
+}
+
+/** @throws TypeError for what is no AbortSignal; AbortError for one that is aborted */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  if (!(signal instanceof AbortSignal)) throw invalidType('signal', 'an instance of AbortSignal', signal);
+  if (signal.aborted) throw abortError(signal);
 }

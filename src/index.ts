@@ -33,16 +33,24 @@
  */
 export type { Descriptor } from './descriptor.js';
 export { Epoll } from './epoll.js';
+export type { Batch, ReadyOptions, WatchCallback } from './epoll-loop.js';
 export type { SystemError } from './error.js';
+export { EventFd } from './event-fd.js';
+export { Inotify } from './inotify.js';
+export { PidFd } from './pid-fd.js';
+export { Pipe } from './pipe.js';
 export { Poll } from './poll.js';
 export { select } from './select.js';
 export { SignalPipe } from './signal-pipe.js';
 export { Socket, socketpair } from './socket.js';
-export type { Address, InetAddress, UnixAddress } from './sys/index.js';
+export type { Address, InetAddress, InotifyEvent, UnixAddress } from './sys/index.js';
 export {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  CLOCK_BOOTTIME,
+  CLOCK_MONOTONIC,
+  CLOCK_REALTIME,
   EPOLLERR,
   EPOLLET,
   EPOLLEXCLUSIVE,
@@ -60,6 +68,31 @@ export {
   EPOLLWRNORM,
   EpollEvents,
   FD_SETSIZE,
+  IN_ACCESS,
+  IN_ALL_EVENTS,
+  IN_ATTRIB,
+  IN_CLOSE,
+  IN_CLOSE_NOWRITE,
+  IN_CLOSE_WRITE,
+  IN_CREATE,
+  IN_DELETE,
+  IN_DELETE_SELF,
+  IN_DONT_FOLLOW,
+  IN_EXCL_UNLINK,
+  IN_IGNORED,
+  IN_ISDIR,
+  IN_MASK_ADD,
+  IN_MASK_CREATE,
+  IN_MODIFY,
+  IN_MOVE,
+  IN_MOVE_SELF,
+  IN_MOVED_FROM,
+  IN_MOVED_TO,
+  IN_ONESHOT,
+  IN_ONLYDIR,
+  IN_OPEN,
+  IN_Q_OVERFLOW,
+  IN_UNMOUNT,
   IPPROTO_IPV6,
   IPPROTO_TCP,
   IPV6_V6ONLY,
@@ -69,6 +102,7 @@ export {
   MSG_PEEK,
   MSG_TRUNC,
   MSG_WAITALL,
+  O_NONBLOCK,
   PIPE_BUF,
   POLLERR,
   POLLHUP,
@@ -104,3 +138,7 @@ export {
   TCP_USER_TIMEOUT,
 } from './sys/index.js';
 export type { Timeout } from './timeout.js';
+export { TimerFd, type TimerSetting } from './timer-fd.js';
+export { Waker } from './waker.js';
+export type { ReadyCallback, WaitOptions, Watch, WatchEvents } from './watch.js';
+export { readable, watch, writable } from './watch.js';

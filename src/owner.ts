@@ -1,6 +1,7 @@
 /** What owns a descriptor: it closes it once, never touches it afterwards, and is not lost silently. */
 import { systemError } from './error.js';
 import * as sys from './sys/index.js';
+import { own } from './sys/owned.js';
 
 interface Lost {
   name: string;
@@ -9,10 +10,15 @@ interface Lost {
 
 const lost = new FinalizationRegistry<Lost>(({ name, fd }) => {
   sys.close(fd);
-  process.emitWarning(`a ${name} (descriptor ${fd}) was garbage collected while open: close() it`, 'ResourceWarning');
+  process.emitWarning(`${name} (descriptor ${fd}) was garbage collected while open: close() it`, 'ResourceWarning');
 });
 
-/** The base of every object with a descriptor of its own. */
+/** What a closed object throws. */
+export function closedError(name: string): Error {
+  return Object.assign(new Error(`The ${name} is closed`), { code: `ERR_${name.toUpperCase()}_CLOSED` });
+}
+
+/** The base of every object with a descriptor of its own. A worker's end closes what its objects still have open. */
 export abstract class Owner implements Disposable {
   #fd: number;
   readonly #name: string;
@@ -24,6 +30,7 @@ export abstract class Owner implements Disposable {
   protected constructor(name: string, fd: number) {
     this.#name = name;
     this.#fd = fd;
+    own(fd);
     lost.register(this, { name, fd }, this);
   }
 
@@ -40,8 +47,7 @@ export abstract class Owner implements Disposable {
   /** The descriptor, for a call that needs one. @throws ERR_…_CLOSED once closed */
   protected open(): number {
     if (this.#fd !== -1) return this.#fd;
-    const error = new Error(`The ${this.#name} is closed`);
-    throw Object.assign(error, { code: `ERR_${this.#name.toUpperCase()}_CLOSED` });
+    throw closedError(this.#name);
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Hosts and ports as people write them. */
+/** Hosts, ports and numbers as people write them. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
@@ -16,6 +16,13 @@ export function parseCount(text: string): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
   if (count >= 1) return count;
   throw new InvalidArgumentError('It must be a whole number from 1 up.');
+}
+
+/** @throws InvalidArgumentError for what is no time */
+export function parseSeconds(text: string): number {
+  const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds > 0) return seconds;
+  throw new InvalidArgumentError('It must be a number of seconds above 0, such as 4 or 0.5.');
 }
 
 /** Splits `HOST:PORT`, `[::1]:PORT`. @throws InvalidArgumentError for anything else */

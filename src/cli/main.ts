@@ -6,6 +6,7 @@ import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../sys/native.js';
 import { addConnect } from './connect.js';
 import { addDemo } from './demo.js';
+import { addLab } from './lab.js';
 import { addServe } from './serve.js';
 
 /** Wrong usage, as with most commands of Unix. */
@@ -30,6 +31,7 @@ const fdmux = new Command('fdmux')
 addServe(fdmux);
 addConnect(fdmux);
 addDemo(fdmux);
+addLab(fdmux);
 const tellVersion = (command: Command): void => {
   command.version(version);
   command.commands.forEach(tellVersion);

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { programs } from '../programs/index.js';
 import type { Program, ProgramOption, ServeOptions } from '../programs/program.js';
 import { SOMAXCONN } from '../sys/index.js';
-import { parseCount, parsePort, resolveHost } from './address.js';
+import { parseCount, parsePort, parseSeconds, resolveHost } from './address.js';
 
 export function addServe(fdmux: Command): void {
   const serve = fdmux.command('serve').description('run one of the servers').usage('PROGRAM [options]');
@@ -36,8 +36,9 @@ function addProgram(serve: Command, program: Program<never>): void {
   });
 }
 
-function toOption({ flags, description, choices, default: preset }: ProgramOption): Option {
+function toOption({ flags, description, choices, kind, default: preset }: ProgramOption): Option {
   const option = new Option(flags, description);
   if (choices !== undefined) option.choices(choices);
+  if (kind !== undefined) option.argParser(kind === 'count' ? parseCount : parseSeconds);
   return preset === undefined ? option : option.default(preset);
 }

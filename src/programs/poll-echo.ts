@@ -10,11 +10,12 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
-import { readKeyboard } from './support/keyboard.js';
+import { Keyboard } from './support/keyboard.js';
+import { isWhole } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
-const { POLLIN, POLLOUT, PollFds, STDIN_FILENO } = sys;
+const { POLLIN, POLLOUT, PollFds } = sys;
 
 /** The first places of the array are not clients. A negative descriptor is skipped by the kernel. */
 const SIGNALS = 0;
@@ -25,13 +26,14 @@ const FIRST_CLIENT = 3;
 function serve(options: ServeOptions): void {
   const operator = new Operator(options.quiet);
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
+  const keyboard = new Keyboard();
   const listener = new Listener('poll-echo', options, operator);
   /** The client in place `FIRST_CLIENT + i` of the array. */
   const clients: Connection[] = [];
 
   let fds = new PollFds(64);
   fds.set(SIGNALS, signals.fd, POLLIN);
-  fds.set(KEYBOARD, STDIN_FILENO, POLLIN);
+  fds.set(KEYBOARD, keyboard.fd, POLLIN);
   fds.set(LISTENER, listener.fd, POLLIN);
 
   const welcome = (fd: number, peer: string): void => {
@@ -69,9 +71,8 @@ function serve(options: ServeOptions): void {
 
     if (fds.revents(SIGNALS) !== 0) break;
     if (fds.revents(KEYBOARD) !== 0) {
-      const typed = readKeyboard();
-      if (typed === 'line') break;
-      if (typed === 'end') fds.set(KEYBOARD, -1, 0);
+      if (keyboard.read().some(isWhole)) break;
+      if (keyboard.ended) fds.set(KEYBOARD, -1, 0);
     }
     // From the end: when one leaves, the last one, already served, comes to its place.
     for (let i = clients.length - 1; i >= 0; i--) {

@@ -11,7 +11,7 @@
  * ```
  */
 import { int32, integer, invalidType, isObject, mask32, refuse, time } from './check.js';
-import { constant, frame, type Memory, native } from './native.js';
+import { constant, frame, MEMORY, type Memory, native } from './native.js';
 
 export const EPOLL_CLOEXEC = constant('EPOLL_CLOEXEC');
 export const EPOLL_CTL_ADD = constant('EPOLL_CTL_ADD');
@@ -66,6 +66,11 @@ export class EpollEvents {
       if (isObject(events) && #memory in events) return events.#memory;
       throw invalidType('events', 'an instance of EpollEvents', events);
     };
+  }
+
+  /** @internal */
+  get [MEMORY](): Memory {
+    return this.#memory;
   }
 
   #at(i: number): number {

@@ -78,7 +78,8 @@ export function write(fd: number, buffer: Uint8Array, offset = 0, length?: numbe
 
 /**
  * Gives a descriptor back. Its number is free for the next one even when an error is returned.
- * Closing one that belongs to somebody else, such as Node.js's event loop, breaks its owner.
+ * Closing one that belongs to somebody else, such as Node.js's event loop, breaks its owner. What `fs.openSync` opened is
+ * for `fs.closeSync`: a worker thread closes, at its end, every number that it has not seen closed that way.
  * @returns 0, or `-EBADF`, `-EINTR`, `-EIO`
  * @throws TypeError | RangeError for what is no C int
  * @see {@link https://man7.org/linux/man-pages/man2/close.2.html close(2)}

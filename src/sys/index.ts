@@ -18,3 +18,4 @@ export * from './poll.js';
 export * from './select.js';
 export * from './signal.js';
 export * from './socket.js';
+export * from './wakeups.js';

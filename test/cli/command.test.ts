@@ -261,7 +261,10 @@ describe('fdmux connect', () => {
     const { at } = await host((socket) => socket.once('data', () => socket.resetAndDestroy()));
     const client = fdmux('connect', at);
     client.process.stdin.write('hello\n');
-    expect(await within(client.ended, 'its end')).toMatchObject({ code: 1, stderr: 'fdmux: recv ECONNRESET\n' });
+    expect(await within(client.ended, 'its end')).toMatchObject({
+      code: 1,
+      stderr: 'fdmux: the server left: ECONNRESET\n',
+    });
   });
 
   test('sends everything to a server that takes its time', async () => {
@@ -273,11 +276,11 @@ describe('fdmux connect', () => {
       come = resolve;
     });
     const { at } = await host((socket) => come(socket.pause()));
-    const client = fdmux('connect', at);
+    const client = fdmux('connect', at, '--wait', '0.5');
     client.process.stdin.end(sent);
     const socket = await within(coming, 'the client');
     // Longer than the client would wait for last words.
-    await new Promise((resolve) => setTimeout(resolve, 2500));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
     socket.on('data', (data) => {
       heard += data.length;
     });
@@ -288,7 +291,7 @@ describe('fdmux connect', () => {
 
   test('leaves a server that says nothing more and does not leave itself', async () => {
     const { at } = await host(() => {});
-    const client = fdmux('connect', at);
+    const client = fdmux('connect', at, '--wait', '0.2');
     client.process.stdin.end('hello\n');
     expect(await within(client.ended, 'its end')).toMatchObject({ code: 0, stderr: 'fdmux: end of input\n' });
   });

@@ -4,6 +4,7 @@ import { needs, start } from '../support/processes.js';
 import {
   busyness,
   Client,
+  common,
   descriptorsOf,
   echoPrograms,
   FDMUX,
@@ -17,6 +18,7 @@ import {
   serve,
   settled,
   stop,
+  testIf,
   until,
 } from '../support/servers.js';
 
@@ -41,7 +43,7 @@ async function writeAllItCan(client: Client, chunk: Buffer, most: number): Promi
 }
 
 for (const program of echoPrograms) {
-  const { name, oneAtATime = false, descriptors: most } = program;
+  const { name, oneAtATime = false, descriptors: most, greeting } = program;
 
   describe(program.title, () => {
     test('nothing is lost to a client that says all and goodbye, and reads late and slowly', async () => {
@@ -89,7 +91,7 @@ for (const program of echoPrograms) {
       expect(answers).toEqual(answers.map((_, i) => `I am ${i}`));
     });
 
-    test.skipIf(oneAtATime)('200 clients talk at once, and each hears its own', async () => {
+    testIf(!oneAtATime)('200 clients talk at once, and each hears its own', async () => {
       const server = await serve(program);
       const all = await Client.many(server, 200);
       for (let round = 0; round < 5; round++) {
@@ -132,7 +134,7 @@ for (const program of echoPrograms) {
       }
     });
 
-    test.skipIf(oneAtATime)('clients that flood it do not starve another', async (ctx) => {
+    testIf(!oneAtATime)('clients that flood it do not starve another', async (ctx) => {
       needs(ctx, 'nc');
       const server = await serve(program);
       const own = await ownDescriptors(server);
@@ -166,14 +168,18 @@ for (const program of echoPrograms) {
       return ctx.skip('needs a kernel that queues more than 1 MiB for a server');
     };
 
-    test('what has all come before it looks is all sent back, though nothing more comes', async (ctx) => {
-      const server = await serve(program);
-      const { heardAll } = await flooded(server, ctx);
-      server.process.kill('SIGCONT');
-      await until(heardAll, 'the echo of it all');
-    });
+    // Greetings would count as echo.
+    testIf(greeting === undefined)(
+      'what has all come before it looks is all sent back, though nothing more comes',
+      async (ctx) => {
+        const server = await serve(program);
+        const { heardAll } = await flooded(server, ctx);
+        server.process.kill('SIGCONT');
+        await until(heardAll, 'the echo of it all');
+      },
+    );
 
-    test.skipIf(oneAtATime)('a client with much to say is not heard out before another is heard', async (ctx) => {
+    testIf(!oneAtATime)('a client with much to say is not heard out before another is heard', async (ctx) => {
       const server = await serve(program, { quiet: false });
       const other = await Client.to(server);
       const { name: flooder } = await flooded(server, ctx);
@@ -205,44 +211,41 @@ for (const program of echoPrograms) {
       }
     });
 
-    test.skipIf(oneAtATime)(
-      'out of descriptors, it refuses politely, does not spin, and hears the next one',
-      async () => {
-        const server = await serve(program, { quiet: false, descriptors: 48 });
-        const room = await roomBelow(48, server);
-        expect(room).toBeGreaterThan(4);
-        const guests: Client[] = [];
-        for (let i = 0; i < room; i++) {
-          guests.push(await Client.to(server));
-          expect(await guests[i]?.ask('room for me?')).toBe('room for me?');
-        }
-        const refused = `${name}: no descriptors left, try again later\n`;
-        for (const late of await Client.many(server, 10)) {
-          expect((await late.hearAll()).toString()).toBe(refused);
-          expect(late.over).toBe('ended');
-        }
-        // One that speaks first is told, too: its words must not turn the goodbye into a reset.
-        const hasty = await Client.to(server);
-        hasty.say('hello');
-        expect((await hasty.hearAll()).toString()).toBe(refused);
+    testIf(!oneAtATime)('out of descriptors, it refuses politely, does not spin, and hears the next one', async () => {
+      const server = await serve(program, { quiet: false, descriptors: 48 });
+      const room = await roomBelow(48, server);
+      expect(room).toBeGreaterThan(4);
+      const guests: Client[] = [];
+      for (let i = 0; i < room; i++) {
+        guests.push(await Client.to(server));
+        expect(await guests[i]?.ask('room for me?')).toBe('room for me?');
+      }
+      const refused = `${name}: no descriptors left, try again later\n`;
+      for (const late of await Client.many(server, 10)) {
+        expect((await late.hearAll()).toString()).toBe(refused);
+        expect(late.over).toBe('ended');
+      }
+      // One that speaks first is told, too: its words must not turn the goodbye into a reset.
+      const hasty = await Client.to(server);
+      hasty.say('hello');
+      expect((await hasty.hearAll()).toString()).toBe(refused);
 
-        expect(await busyness(server.pid, 500)).toBeLessThan(0.5);
-        for (const guest of guests.splice(0, 3)) guest.leave();
-        const newcomers: Client[] = [];
-        while (newcomers.length < 3) {
-          const client = await Client.to(server);
-          client.say('now?');
-          if ((await client.hear(4)).toString() === 'now?') newcomers.push(client);
-        }
-        for (const guest of [...guests, ...newcomers]) expect(await guest.ask('and now?')).toBe('and now?');
-        const { stdout } = await stop(server);
-        expect(
-          stdout.match(/^refused 127\.0\.0\.1:\d+: no descriptors left, try again later$/gm)?.length,
-        ).toBeGreaterThan(10);
-      },
-    );
+      expect(await busyness(server.pid, 500)).toBeLessThan(0.5);
+      for (const guest of guests.splice(0, 3)) guest.leave();
+      const newcomers: Client[] = [];
+      while (newcomers.length < 3) {
+        const client = await Client.to(server);
+        client.say('now?');
+        if ((await client.hear(4)).toString() === 'now?') newcomers.push(client);
+      }
+      for (const guest of [...guests, ...newcomers]) expect(await guest.ask('and now?')).toBe('and now?');
+      const { stdout } = await stop(server);
+      expect(
+        stdout.match(/^refused 127\.0\.0\.1:\d+: no descriptors left, try again later$/gm)?.length,
+      ).toBeGreaterThan(10);
+    });
 
-    test.skipIf(oneAtATime)('out of descriptors, it tells so at once and not when it happens to look', async () => {
+    testIf(!oneAtATime)('out of descriptors, it tells so at once and not when it happens to look', async () => {
       const server = await serve(program, { descriptors: 48 });
       const room = await roomBelow(48, server);
       const guests = await Client.many(server, room);
@@ -264,39 +267,36 @@ for (const program of echoPrograms) {
       expect(Math.min(...refusals)).toBeLessThan(100 * Math.max(...answers));
     });
 
-    test.skipIf(oneAtATime)(
-      'with no descriptor to accept with, it keeps serving, and hears again later',
-      async (ctx) => {
-        needs(ctx, 'prlimit');
-        const server = await serve(program);
-        const limit = async (soft: string): Promise<void> => {
-          const { code } = await start('prlimit', ['--pid', String(server.pid), `--nofile=${soft}`]).ended;
-          expect(code).toBe(0);
-        };
-        const busy = await Client.to(server);
-        expect(await busy.ask('here?')).toBe('here?');
-        // Below what it has open: not even its reserve can be had back.
-        await limit('8:');
-        const newcomer = await Client.to(server);
-        newcomer.say('hello?');
-        for (let i = 0; i < 10; i++) expect(await busy.ask('still here?')).toBe('still here?');
-        expect(await busyness(server.pid, 500)).toBeLessThan(0.5);
-        await limit('1000:');
-        // A client that never lets it rest must not keep it from looking at its door.
-        const chatter = { on: true };
-        const talk = (async () => {
-          while (chatter.on) expect(await busy.ask('still here?')).toBe('still here?');
-        })();
-        try {
-          expect((await newcomer.hear(6)).toString()).toBe('hello?');
-        } finally {
-          chatter.on = false;
-          await talk;
-        }
-      },
-    );
+    testIf(!oneAtATime)('with no descriptor to accept with, it keeps serving, and hears again later', async (ctx) => {
+      needs(ctx, 'prlimit');
+      const server = await serve(program);
+      const limit = async (soft: string): Promise<void> => {
+        const { code } = await start('prlimit', ['--pid', String(server.pid), `--nofile=${soft}`]).ended;
+        expect(code).toBe(0);
+      };
+      const busy = await Client.to(server);
+      expect(await busy.ask('here?')).toBe('here?');
+      // Below what it has open: not even its reserve can be had back.
+      await limit('8:');
+      const newcomer = await Client.to(server);
+      newcomer.say('hello?');
+      for (let i = 0; i < 10; i++) expect(await busy.ask('still here?')).toBe('still here?');
+      expect(await busyness(server.pid, 500)).toBeLessThan(0.5);
+      await limit('1000:');
+      // A client that never lets it rest must not keep it from looking at its door.
+      const chatter = { on: true };
+      const talk = (async () => {
+        while (chatter.on) expect(await busy.ask('still here?')).toBe('still here?');
+      })();
+      try {
+        expect((await newcomer.hear(6)).toString()).toBe('hello?');
+      } finally {
+        chatter.on = false;
+        await talk;
+      }
+    });
 
-    test.skipIf(most === undefined)('refuses politely whom it cannot watch, and says so', async (ctx) => {
+    testIf(most !== undefined)('refuses politely whom it cannot watch, and says so', async (ctx) => {
       needsDescriptors(ctx, 2048);
       const server = await serve(program, { quiet: false });
       const room = await roomBelow(most as number, server);
@@ -316,7 +316,7 @@ for (const program of echoPrograms) {
       for (const client of late) expect(stdout).toContain(`refused ${client.name}: ${reason}\n`);
     });
 
-    test.skipIf(most !== undefined || oneAtATime)('holds more than select(2) could', async (ctx) => {
+    testIf(most === undefined && !oneAtATime)('holds more than select(2) could', async (ctx) => {
       needsDescriptors(ctx, 2048);
       const server = await serve(program);
       const guests = await Client.many(server, 1100);
@@ -349,7 +349,10 @@ for (const program of echoPrograms) {
       expect(await client.ask('hello')).toBe('hello');
       client.leave();
       const { stdout } = await stop(server);
-      expect(stdout).toContain(`${name} listening on [::1]:${server.port}\n${client.name} came`);
+      expect(common(program, stdout.split('\n')).slice(0, 2)).toEqual([
+        `${name} listening on [::1]:${server.port}`,
+        `${client.name} came (1 connected)`,
+      ]);
     });
 
     test('listens on loopback and the document’s port unless told otherwise', async () => {

@@ -9,12 +9,15 @@ import { startAtTerminal } from '../support/pty.js';
 import {
   Client,
   command,
+  common,
+  commonLine,
   echoPrograms,
   portOf,
   type Server,
   serve,
   startInto,
   stop,
+  testIf,
   until,
   within,
 } from '../support/servers.js';
@@ -45,25 +48,25 @@ for (const program of echoPrograms) {
   const { name, keyboard = false, oneAtATime = false } = program;
 
   describe(program.title, () => {
-    test.skipIf(oneAtATime)('says who came, what came and who left, to the letter', async () => {
+    testIf(!oneAtATime)('says who came, what came and who left, to the letter', async () => {
       const server = await serve(program, { quiet: false });
       const a = await Client.to(server);
-      expect(await within(server.line(), 'a line')).toBe(`${a.name} came (1 connected)`);
+      expect(await commonLine(server)).toBe(`${a.name} came (1 connected)`);
       expect(await a.ask('x')).toBe('x');
-      expect(await within(server.line(), 'a line')).toBe(`${a.name} sent 1 byte "x"`);
+      expect(await commonLine(server)).toBe(`${a.name} sent 1 byte "x"`);
       const b = await Client.to(server);
-      expect(await within(server.line(), 'a line')).toBe(`${b.name} came (2 connected)`);
+      expect(await commonLine(server)).toBe(`${b.name} came (2 connected)`);
       expect(await b.ask('"hi"\tyou\\\r\n\x1b[2J')).toBe('"hi"\tyou\\\r\n\x1b[2J');
-      expect(await within(server.line(), 'a line')).toBe(`${b.name} sent 15 bytes "\\"hi\\"\\tyou\\\\\\r\\n\\x1b[2J"`);
+      expect(await commonLine(server)).toBe(`${b.name} sent 15 bytes "\\"hi\\"\\tyou\\\\\\r\\n\\x1b[2J"`);
       expect(await a.ask('z'.repeat(33))).toBe('z'.repeat(33));
-      expect(await within(server.line(), 'a line')).toBe(`${a.name} sent 33 bytes "${'z'.repeat(32)}"…`);
+      expect(await commonLine(server)).toBe(`${a.name} sent 33 bytes "${'z'.repeat(32)}"…`);
       a.reset();
-      expect(await within(server.line(), 'a line')).toBe(`${a.name} left: ECONNRESET (1 connected)`);
+      expect(await commonLine(server)).toBe(`${a.name} left: ECONNRESET (1 connected)`);
       b.finish();
-      expect(await within(server.line(), 'a line')).toBe(`${b.name} left (0 connected)`);
+      expect(await commonLine(server)).toBe(`${b.name} left (0 connected)`);
       const { code, stdout, stderr } = await stop(server);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-      expect(stdout.split('\n').length).toBe(9);
+      expect(common(program, stdout.split('\n')).length).toBe(9);
     });
 
     test('with --quiet says that it listens, and no more', async () => {
@@ -95,23 +98,26 @@ for (const program of echoPrograms) {
       expect((await stop(server)).code).toBe(0);
     });
 
-    test(`a line typed ${keyboard ? 'stops it: every socket closed, code 0' : 'means nothing to it'}`, async () => {
-      const server = await serve(program);
-      const client = await Client.to(server);
-      expect(await client.ask('hello')).toBe('hello');
-      server.process.stdin.write('sto');
-      await serves(server);
-      server.process.stdin.write('p\n');
-      if (keyboard) {
-        const { code, stderr } = await within(server.ended, 'its end');
-        expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-        expect((await client.hearAll()).length).toBe(0);
-      } else {
+    testIf(!oneAtATime)(
+      `a line typed ${keyboard ? 'stops it: every socket closed, code 0' : 'means nothing to it'}`,
+      async () => {
+        const server = await serve(program);
+        const client = await Client.to(server);
+        expect(await client.ask('hello')).toBe('hello');
+        server.process.stdin.write('sto');
         await serves(server);
-        expect(await client.ask('still here?')).toBe('still here?');
-        expect((await stop(server)).code).toBe(0);
-      }
-    });
+        server.process.stdin.write('p\n');
+        if (keyboard) {
+          const { code, stderr } = await within(server.ended, 'its end');
+          expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+          expect((await client.hearAll()).length).toBe(0);
+        } else {
+          await serves(server);
+          expect(await client.ask('still here?')).toBe('still here?');
+          expect((await stop(server)).code).toBe(0);
+        }
+      },
+    );
 
     test(`at a terminal, ${keyboard ? 'a line and ' : ''}Ctrl-C stops it`, async (ctx) => {
       needs(ctx, 'python3');
@@ -144,7 +150,7 @@ for (const program of echoPrograms) {
       for (const guest of guests) guest.leave();
     };
 
-    test.skipIf(oneAtATime)('serves on when nobody reads its pipe, and says later how much was not shown', async () => {
+    testIf(!oneAtATime)('serves on when nobody reads its pipe, and says later how much was not shown', async () => {
       const [reader, writer] = pipe(sys.O_CLOEXEC);
       const child = startInto(writer, command(program, { quiet: false }));
       const out = new Socket({ fd: sys.dup(reader), readable: true }).setEncoding('utf8').pause();
@@ -165,10 +171,10 @@ for (const program of echoPrograms) {
       child.kill('SIGTERM');
       expect(await within(ended, 'its end')).toBe(0);
       out.destroy();
-      for (const line of shown.split('\n').slice(1, -1)) expect(line).toMatch(LINE);
+      for (const line of common(program, shown.split('\n').slice(1, -1))) expect(line).toMatch(LINE);
     });
 
-    test.skipIf(oneAtATime)('serves on when nobody reads its terminal', async (ctx) => {
+    testIf(!oneAtATime)('serves on when nobody reads its terminal', async (ctx) => {
       needs(ctx, 'python3');
       const terminal = startAtTerminal(command(program, { quiet: false }));
       const port = portOf((await within(terminal.line(), 'the listening line')).trimEnd());
@@ -183,7 +189,7 @@ for (const program of echoPrograms) {
       while (!shown.at(-1)?.includes('lines not shown')) await serves(server);
       await told;
       // No line was cut for good, and none ran into another.
-      for (const line of shown) expect(line).toMatch(LINE);
+      for (const line of common(program, shown)) expect(line).toMatch(LINE);
       terminal.process.stdin.write('\x03');
       expect((await within(terminal.ended, 'its end')).code).toBe(0);
     });

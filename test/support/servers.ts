@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { getrlimit, RLIMIT_NOFILE } from 'fdmux/sys';
-import { onTestFinished, type TestContext } from 'vitest';
+import { onTestFinished, type TestContext, test } from 'vitest';
 import { type Child, type Ended, root, start } from './processes.js';
 
 /** A row of the table: a new echo program is one more. */
@@ -20,6 +20,8 @@ export interface EchoProgram {
   oneAtATime?: boolean;
   /** Whether a line typed by the operator stops it. */
   keyboard?: boolean;
+  /** Lines of its own, beside who came, what came and who left. */
+  also?: RegExp;
   /** The highest descriptor it can watch, and one. */
   descriptors?: number;
 }
@@ -29,7 +31,40 @@ export const echoPrograms: readonly EchoProgram[] = [
   { title: 'poll-echo', name: 'poll-echo', args: [], port: 7788, keyboard: true },
   { title: 'epoll-echo --trigger level', name: 'epoll-echo', args: ['--trigger', 'level'], port: 7788 },
   { title: 'epoll-echo --trigger edge', name: 'epoll-echo', args: ['--trigger', 'edge'], port: 7788 },
+  { title: 'selectors-echo', name: 'selectors-echo', args: [], port: 1234 },
+  {
+    title: 'select-timeout-echo',
+    name: 'select-timeout-echo',
+    args: [],
+    port: 9999,
+    descriptors: 1024,
+    also: /^(inputs|rlist):/,
+  },
+  {
+    title: 'select-queues',
+    name: 'select-queues',
+    args: [],
+    port: 9999,
+    descriptors: 1024,
+    also: /^inputs:| (was sent|has an empty queue|has a full queue)/,
+  },
+  { title: 'selectors-server', name: 'selectors-server', args: [], port: 6969, also: /^\w+: \d+ registered|^ {2}/ },
+  {
+    title: 'blocking-echo',
+    name: 'blocking-echo',
+    args: [],
+    port: 6969,
+    greeting: (peer) => `${peer} have connected to server\n`,
+    oneAtATime: true,
+  },
 ];
+
+/** Declares a test for the programs that it is about: for any other it is none, rather than one that is skipped. */
+export function testIf(applies: boolean): (name: string, body: (ctx: TestContext) => unknown, ms?: number) => void {
+  return (name, body, ms) => {
+    if (applies) test(name, body, ms);
+  };
+}
 
 /** Skips a test, visibly, where a process may not have so many descriptors. */
 export function needsDescriptors(ctx: TestContext, count: number): void {
@@ -115,6 +150,19 @@ export async function serve(program: EchoProgram, how: HowToServe = {}): Promise
   const child = start(...command(program, how));
   const port = portOf(await within(child.line(), 'the listening line'));
   return { ...child, program, host: how.host ?? '127.0.0.1', port };
+}
+
+/** What a program says of who came, what came and who left. */
+export function common({ also }: EchoProgram, lines: readonly string[]): string[] {
+  return lines.filter((line) => !also?.test(line));
+}
+
+/** The next such line. */
+export async function commonLine(server: Server): Promise<string> {
+  for (;;) {
+    const line = await within(server.line(), 'a line');
+    if (!server.program.also?.test(line)) return line;
+  }
 }
 
 /** Asks a server to stop, and tells how it ended. */

@@ -1,10 +1,13 @@
 /** What a program tells the person at its terminal: who came, what came, who left. */
 import { constants, fstatSync, openSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import * as sys from '../../sys/index.js';
 
 /** How long an unread terminal or pipe may hold up a server before its lines are dropped, in milliseconds. */
 const PATIENCE = 200;
 const EXCERPT = 32;
+/** How many of a list are named in one line. */
+const NAMED = 8;
 
 const ready = new sys.PollFds(1);
 
@@ -20,6 +23,23 @@ export function excerpt(bytes: Uint8Array, length: number): string {
     else text += byte >= 32 && byte < 127 ? char : `\\x${byte.toString(16).padStart(2, '0')}`;
   }
   return length > EXCERPT ? `"${text}"…` : `"${text}"`;
+}
+
+/** Text for a terminal, which obeys what it is sent: control characters are shown, not sent. Lines stay lines. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, (char) => {
+    if (char === '\r') return '';
+    return `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`;
+  });
+}
+
+/** A list in one line: the first few by name. */
+export function listed(list: Iterable<{ toString(): string }>): string {
+  const all = [...list];
+  if (all.length === 0) return '(none)';
+  const more = all.length > NAMED ? ` and ${all.length - NAMED} more` : '';
+  return `${all.slice(0, NAMED).join(' ')}${more}`;
 }
 
 /**
@@ -40,6 +60,8 @@ function openOutput(): number {
 export class Operator {
   readonly #output = openOutput();
   #connected = 0;
+  /** The question that stands at the end of the screen. */
+  #question = '';
   #dropped = 0;
   /** Of a line that was cut short. */
   #rest = Buffer.alloc(0);
@@ -75,15 +97,38 @@ export class Operator {
     if (!this.quiet) this.announce(line);
   }
 
+  /** A question, at the end of which the operator types; other lines may come before the answer. */
+  ask(question: string): void {
+    if (this.quiet) return;
+    // Only a terminal shows the end of the line that is typed.
+    if (isatty(sys.STDIN_FILENO)) {
+      this.#question = question;
+      this.#put(question);
+    } else {
+      this.announce(question);
+    }
+  }
+
+  /** The question stands no more. @param ended whether its line has been: a terminal shows the end of what is typed */
+  answered(ended: boolean): void {
+    if (this.#question !== '' && !ended) this.#put('\n');
+    this.#question = '';
+  }
+
   /**
    * A line for everybody. A server must not hang on a terminal that nobody reads: what cannot be written within a short
    * while is dropped, and counted.
    */
   announce(line: string): void {
+    const [before, after] = this.#question === '' ? ['', ''] : ['\n', this.#question];
+    this.#put(`${before}${line}\n${after}`);
+  }
+
+  #put(text: string): void {
     const patience = this.#dropped > 0 || this.#rest.length > 0 ? 0 : PATIENCE;
     this.#rest = this.#rest.subarray(this.#write(this.#rest, patience));
     const note = this.#dropped > 0 ? `(${this.#dropped} lines not shown: nobody read them)\n` : '';
-    const bytes = Buffer.from(`${note}${line}\n`);
+    const bytes = Buffer.from(`${note}${text}`);
     const written = this.#rest.length > 0 ? 0 : this.#write(bytes, patience);
     if (written === 0) {
       this.#dropped++;

@@ -1,0 +1,29 @@
+/** Where the benchmarks' programs lie. What is not there is said with the command that brings it. */
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { packageRoot } from '../../src/sys/native.js';
+
+/** A contestant that cannot take part, and why. */
+export interface Missing {
+  missing: string;
+}
+
+export function isMissing(value: object | string): value is Missing {
+  return typeof value === 'object' && 'missing' in value;
+}
+
+/** A file of this package, named from its root. */
+export function inPackage(path: string): string {
+  return fileURLToPath(new URL(path, packageRoot));
+}
+
+/** A file beside the running one: its own TypeScript when compiled. */
+export function besides(url: string, path: string): string {
+  return fileURLToPath(new URL(path, url));
+}
+
+/** A program of benchmarks/c/. */
+export function cProgram(name: string): string | Missing {
+  const path = inPackage(`build/Release/${name}`);
+  return existsSync(path) ? path : { missing: 'not built: npm run build:native' };
+}
