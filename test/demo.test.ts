@@ -1,9 +1,9 @@
 // The main job: what `fdmux demo` prints, that it loses nothing and leaves nothing behind.
 import { readdirSync, readFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { conclusion } from '../benchmarks/demo/demo.js';
 import { Histogram } from '../benchmarks/measure/histogram.js';
-import { type Child, start } from './support/processes.js';
+import { type Child, root, start } from './support/processes.js';
 import { FDMUX, needsDescriptors, until, within } from './support/servers.js';
 
 /** The processes that a process has started, and theirs. */
@@ -32,12 +32,25 @@ function alive(pid: number): boolean {
   }
 }
 
+/** Ends what a demo that has failed its test has left behind. */
+function endAll(pids: Iterable<number>): void {
+  for (const pid of pids) {
+    try {
+      if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(root)) process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended, as it should.
+    }
+  }
+}
+
 const demo = (): Child => start(process.execPath, [FDMUX, 'demo']);
 
 /** Until its server and its client run. */
 async function underWay(child: Child): Promise<number[]> {
   await until(() => descendants(child.pid).length >= 2, 'a server and a client');
-  return descendants(child.pid);
+  const started = descendants(child.pid);
+  onTestFinished(() => endAll(started));
+  return started;
 }
 
 const NUMBER = /^\d{1,3}(,\d{3})*$/;
@@ -49,6 +62,7 @@ test('prints the servers side by side, with nothing lost and nothing left behind
   needsDescriptors(ctx, 3000);
   const child = demo();
   const seen = new Set<number>();
+  onTestFinished(() => endAll(seen));
   const watch = setInterval(() => {
     for (const pid of descendants(child.pid)) seen.add(pid);
   }, 50);
@@ -164,11 +178,11 @@ describe('the histogram of durations', () => {
     expect([0, 0.01, 0.5, 0.99, 1].map((fraction) => histogram.quantile(fraction))).toEqual([1, 1, 50, 99, 100]);
   });
 
-  test('is within 1 % of every duration up to 4 s', () => {
+  test('is within half a per cent of every duration up to 4 s', () => {
     for (let ns = 1; ns < 2 ** 32; ns = Math.ceil(ns * 1.013)) {
       const histogram = new Histogram();
       histogram.record(ns);
-      expect(Math.abs(histogram.quantile(0.5) / ns - 1)).toBeLessThan(0.01);
+      expect(Math.abs(histogram.quantile(0.5) / ns - 1)).toBeLessThan(0.005);
     }
   });
 
