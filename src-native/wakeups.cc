@@ -53,7 +53,7 @@ static long InotifyInit1(Thread&, int flags) { return Answer(inotify_init1(flags
 
 // The path is the one argument that is no number; as the last parameter it leaves the others their places.
 static long InotifyAddWatch(Thread&, int fd, uint32_t mask, std::string pathname) {
-  return Answer(inotify_add_watch(fd, pathname.c_str(), mask));
+  return Answer(inotify_add_watch(fd, pathname.data(), mask));
 }
 
 static long InotifyRmWatch(Thread&, int fd, int wd) { return Answer(inotify_rm_watch(fd, wd)); }
