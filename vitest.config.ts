@@ -13,6 +13,8 @@ export default defineConfig({
     ],
   },
   test: {
+    // Most of them wait for other processes.
+    maxWorkers: '100%',
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {

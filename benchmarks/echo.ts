@@ -97,17 +97,20 @@ async function play(
 }
 
 function judge(servers: readonly EchoServer[], figures: readonly EchoFigures[]): Target[] {
-  return figures
-    .filter(({ server }) => servers.some(({ name, own }) => own && name === server))
-    .flatMap(({ server, toC, toNodeNet }) => [
-      ...(toC
-        ? [
-            atLeast(`${server}, messages/s`, RATE_LIMIT, 'C', toC.messagesPerSecond.median),
-            atMost(`${server}, CPU a message`, CPU_LIMIT, 'C', toC.cpuPerMessage.median),
-          ]
-        : []),
-      ...(toNodeNet ? [atLeast(`${server}, messages/s`, NODE_NET_LIMIT, NODE_NET, toNodeNet.median)] : []),
-    ]);
+  const disturbed = (name: string): boolean => figures.find(({ server }) => server === name)?.disturbed ?? false;
+  return servers
+    .filter(({ own }) => own)
+    .flatMap(({ name, trigger }) => {
+      const { toC, toNodeNet } = figures.find(({ server }) => server === name) ?? {};
+      const against = (baseline: string, targets: readonly Target[]): Target[] =>
+        disturbed(name) || disturbed(baseline) ? targets.map((target) => ({ ...target, met: null })) : [...targets];
+      const c = toC && [
+        atLeast(`${name}, messages/s`, RATE_LIMIT, 'C', toC.messagesPerSecond.median),
+        atMost(`${name}, CPU a message`, CPU_LIMIT, 'C', toC.cpuPerMessage.median),
+      ];
+      const nodeNet = toNodeNet && [atLeast(`${name}, messages/s`, NODE_NET_LIMIT, NODE_NET, toNodeNet.median)];
+      return [...against(C_SERVER[trigger], c ?? []), ...against(NODE_NET, nodeNet ?? [])];
+    });
 }
 
 function percent(share: number): string {

@@ -40,9 +40,8 @@ struct Memories {
   std::vector<uint32_t> unused;
 };
 
-// What waits on the thread's event loop (loop.cc), and for signals (signal.cc).
+// What waits on the thread's event loop (loop.cc).
 struct Watcher;
-struct Listener;
 
 // What one JavaScript thread needs: every wrapped function gets its thread's.
 struct Thread {
@@ -57,7 +56,8 @@ struct Thread {
   napi_ref at;
   std::unordered_set<int> owned{};
   std::vector<Watcher*> watchers{};
-  std::vector<Listener*> listeners{};
+  // Each signal that writes into a pipe of this thread's, and the pipe.
+  std::vector<std::pair<int, int>> signals{};
 
   // Whether JavaScript is being ended on this thread. Node-API has no such question; a script that cannot
   // be run is the answer.

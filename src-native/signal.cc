@@ -3,7 +3,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
-#include <uv.h>
 
 #include <algorithm>
 #include <array>
@@ -21,8 +20,6 @@ constexpr size_t kPipes = 16;
 struct Watched {
   std::array<std::atomic<int>, kPipes> pipes;
   size_t count = 0;
-  // What there was before the first pipe came, and what is called after it: libuv's.
-  struct sigaction original;
   struct sigaction before;
 };
 
@@ -63,119 +60,101 @@ static bool Catchable(int signum) {
          signum != SIGBUS && signum != SIGFPE && signum != SIGILL && signum != SIGABRT && signum != SIGTRAP;
 }
 
-// One pipe for one signal. Its libuv handle does nothing but be there: libuv installs its handler with a signal's first
-// handle and puts it over ours, resets it with the last. So ours begins first and ends last, in whichever thread.
-struct Listener {
-  uv_signal_t handle;
-  Thread* thread;
-  napi_async_cleanup_hook_handle hook;
-  int signum;
-  int fd;
-};
-
-static void Read(struct sigaction* action, int signum) { sigaction(signum, nullptr, action); }
-
-static bool Same(const struct sigaction& one, const struct sigaction& other) {
-  return one.sa_sigaction == other.sa_sigaction;
-}
-
-static void Install(Watched* signal, int signum) {
-  Read(&signal->before, signum);
+// What is there before is known before the handler asks for it.
+static long Install(Watched* signal, int signum) {
+  if (sigaction(signum, nullptr, &signal->before) == -1) return -errno;
   struct sigaction action {};
   action.sa_sigaction = Handle;
   action.sa_flags = SA_SIGINFO | SA_RESTART;
   sigfillset(&action.sa_mask);
-  sigaction(signum, &action, nullptr);
-}
-
-// No signal writes into the pipe any more once this has returned: it may be closed. The last one to leave restores
-// what handled the signal before.
-static void Leave(Listener* listener) {
-  std::lock_guard<std::mutex> lock(changing);
-  const int signum = listener->signum;
-  Watched& signal = watched[signum];
-  for (auto& pipe : signal.pipes) {
-    if (pipe.load() != listener->fd) continue;
-    pipe.store(-1);
-    break;
-  }
-  const bool last = --signal.count == 0;
-  struct sigaction now;
-  Read(&now, signum);
-  // Another library may have put its handler in the place of ours: that one stays.
-  if (last && now.sa_sigaction == Handle) sigaction(signum, &signal.before, nullptr);
-  uv_close(reinterpret_cast<uv_handle_t*>(&listener->handle), [](uv_handle_t* handle) {
-    auto* listener = static_cast<Listener*>(handle->data);
-    napi_remove_async_cleanup_hook(listener->hook);
-    delete listener;
-  });
-  Read(&now, signum);
-  // Nobody else has libuv's handler, which resets to the default; before it, there may have been another, or none at
-  // all (SIGHUP under nohup).
-  if (last && now.sa_handler == SIG_DFL && !Same(signal.original, signal.before)) {
-    sigaction(signum, &signal.original, nullptr);
-  }
-  while (handling.load() > 0) sched_yield();
-}
-
-static void LeaveAtEnd(napi_async_cleanup_hook_handle, void* data) {
-  auto* listener = static_cast<Listener*>(data);
-  if (uv_is_closing(reinterpret_cast<uv_handle_t*>(&listener->handle))) return;
-  auto& listeners = listener->thread->listeners;
-  listeners.erase(std::find(listeners.begin(), listeners.end(), listener));
-  Leave(listener);
+  return Answer(sigaction(signum, &action, nullptr));
 }
 
 // From now on each `signum` writes a byte, its number, into `fd`.
-static long SignalPipeAdd(Thread& thread, int signum, int fd) {
+static long Add(int signum, int fd) {
   if (!Catchable(signum) || fd < 0) return -EINVAL;
-  uv_loop_t* loop = nullptr;
-  if (napi_get_uv_event_loop(thread.env, &loop) != napi_ok) return -EINVAL;
   std::lock_guard<std::mutex> lock(changing);
   Watched& signal = watched[signum];
   if (signal.count == kPipes) return -ENOSPC;
   if (signal.count == 0) {
     for (auto& pipe : signal.pipes) pipe.store(-1);
-    Read(&signal.original, signum);
   }
-  auto* listener = new Listener{{}, &thread, nullptr, signum, fd};
-  if (int error = uv_signal_init(loop, &listener->handle)) {
-    delete listener;
-    return error;
-  }
-  auto* handle = reinterpret_cast<uv_handle_t*>(&listener->handle);
-  handle->data = listener;
-  uv_unref(handle);
-  if (int error = uv_signal_start(
-          &listener->handle, [](uv_signal_t*, int) {}, signum)) {
-    uv_close(handle, [](uv_handle_t* handle) { delete static_cast<Listener*>(handle->data); });
-    return error;
-  }
-  napi_add_async_cleanup_hook(thread.env, LeaveAtEnd, listener, &listener->hook);
-  thread.listeners.push_back(listener);
   for (auto& pipe : signal.pipes) {
     if (pipe.load() != -1) continue;
     pipe.store(fd);
     break;
   }
-  if (signal.count++ == 0) Install(&signal, signum);
-  return 0;
+  return signal.count++ > 0 ? 0 : Install(&signal, signum);
 }
 
-static long SignalPipeRemove(Thread& thread, int signum, int fd) {
-  if (!Catchable(signum) || fd < 0) return -EINVAL;
-  auto& listeners = thread.listeners;
-  for (auto at = listeners.begin(); at != listeners.end(); ++at) {
-    Listener* listener = *at;
-    if (listener->signum != signum || listener->fd != fd) continue;
-    listeners.erase(at);
-    Leave(listener);
+// libuv may have put its handler in the place of this one, for a process.on that came later: that one stays.
+static void Restore(int signum, const struct sigaction& before) {
+  struct sigaction now;
+  if (sigaction(signum, nullptr, &now) == 0 && now.sa_sigaction == Handle) sigaction(signum, &before, nullptr);
+}
+
+// No signal writes into `fd` any more once this has returned: it may be closed. The last one to leave restores
+// what handled the signal before.
+static long Remove(int signum, int fd) {
+  std::lock_guard<std::mutex> lock(changing);
+  Watched& signal = watched[signum];
+  for (auto& pipe : signal.pipes) {
+    if (signal.count == 0 || pipe.load() != fd) continue;
+    if (signal.count == 1) Restore(signum, signal.before);
+    pipe.store(-1);
+    signal.count--;
+    while (handling.load() > 0) sched_yield();
     return 0;
   }
   return -ENOENT;
 }
 
+static long SignalPipeAdd(Thread& thread, int signum, int fd) {
+  long result = Add(signum, fd);
+  if (result == 0) thread.signals.emplace_back(signum, fd);
+  return result;
+}
+
+static long SignalPipeRemove(Thread& thread, int signum, int fd) {
+  if (!Catchable(signum) || fd < 0) return -EINVAL;
+  auto found = std::find(thread.signals.begin(), thread.signals.end(), std::pair(signum, fd));
+  if (found == thread.signals.end()) return -ENOENT;
+  thread.signals.erase(found);
+  return Remove(signum, fd);
+}
+
+// A worker that is terminated removes nothing itself, and its descriptors' numbers go to others.
+static void RemoveAll(void* data) {
+  auto& signals = static_cast<Thread*>(data)->signals;
+  for (const auto& [signum, fd] : signals) Remove(signum, fd);
+  signals.clear();
+}
+
+// What handled a signal before the first of JavaScript's listeners: libuv, going, leaves the default in its place,
+// where there may have been none at all (SIGHUP under nohup).
+static struct sigaction original[kSignals];
+
+static long SignalKeep(Thread&, int signum) {
+  return Catchable(signum) ? Answer(sigaction(signum, nullptr, &original[signum])) : -EINVAL;
+}
+
+static long SignalRestore(Thread&, int signum) {
+  struct sigaction now;
+  if (!Catchable(signum)) return -EINVAL;
+  std::lock_guard<std::mutex> lock(changing);
+  Watched& signal = watched[signum];
+  if (sigaction(signum, nullptr, &now) == -1 || now.sa_handler != SIG_DFL) return 0;
+  // Another thread's pipes outlive this one's.
+  if (signal.count > 0) return Install(&signal, signum);
+  // libuv's handler without a listener would swallow the signal.
+  bool libuvs = original[signum].sa_sigaction == signal.before.sa_sigaction;
+  return libuvs ? 0 : Answer(sigaction(signum, &original[signum], nullptr));
+}
+
 void InitSignal(Family family) {
+  family.Function<SignalKeep>("signal_keep");
+  family.Function<SignalRestore>("signal_restore");
+  napi_add_env_cleanup_hook(family.exports.Env(), RemoveAll, family.thread);
   family.Function<SignalPipeAdd>("signal_pipe_add");
   family.Function<SignalPipeRemove>("signal_pipe_remove");
 }

@@ -86,10 +86,12 @@ static long ConnectInSlices(const Thread& thread, int fd, Address* address) {
   long result = attempt();
   // A unix socket whose listener's backlog is full: nothing to poll for but the next try.
   if (result == -EAGAIN) result = WhenReady(thread, fd, POLLOUT, attempt);
-  if (result == -EINPROGRESS) {
+  // EALREADY: a signal has interrupted this call before, and it is made again.
+  if (result == -EINPROGRESS || result == -EALREADY) {
+    // Asked by connect itself: SO_ERROR would leave a refused socket in a state that no blocking connect leaves.
     result = WhenReady(thread, fd, POLLOUT, [&] {
-      long error = OptionOf(fd, SO_ERROR);
-      return error > 0 ? -error : error;
+      long again = attempt();
+      return again == -EALREADY ? -EAGAIN : again;
     });
     if (result == -EAGAIN) result = -EINPROGRESS;
   }

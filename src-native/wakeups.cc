@@ -29,7 +29,7 @@ static long TimerfdCreate(Thread&, int clockid, int flags) { return Answer(timer
 
 // A struct itimerspec, as four numbers in the order of its fields.
 static long TimerfdSettime(Thread& thread, int fd, int flags, int64_t interval_s, int64_t interval_ns, int64_t value_s,
-                           int64_t value_ns, Array<double> old_value) {
+                           int64_t value_ns, Array<double> old_value, int wants_old) {
   if (!old_value.Holds(thread.env, "oldValue", 4)) return 0;
   itimerspec next{};
   next.it_interval.tv_sec = static_cast<time_t>(interval_s);
@@ -37,8 +37,8 @@ static long TimerfdSettime(Thread& thread, int fd, int flags, int64_t interval_s
   next.it_value.tv_sec = static_cast<time_t>(value_s);
   next.it_value.tv_nsec = static_cast<long>(value_ns);
   itimerspec old{};
-  long result = Answer(timerfd_settime(fd, flags, &next, &old));
-  if (result == 0) {
+  long result = Answer(timerfd_settime(fd, flags, &next, wants_old ? &old : nullptr));
+  if (result == 0 && wants_old) {
     old_value.data[0] = static_cast<double>(old.it_interval.tv_sec);
     old_value.data[1] = static_cast<double>(old.it_interval.tv_nsec);
     old_value.data[2] = static_cast<double>(old.it_value.tv_sec);

@@ -10,7 +10,7 @@ interface Lost {
 
 const lost = new FinalizationRegistry<Lost>(({ name, fd }) => {
   sys.close(fd);
-  process.emitWarning(`a ${name} (descriptor ${fd}) was garbage collected while open: close() it`, 'ResourceWarning');
+  process.emitWarning(`${name} (descriptor ${fd}) was garbage collected while open: close() it`, 'ResourceWarning');
 });
 
 /** What a closed object throws. */

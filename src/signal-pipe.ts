@@ -10,9 +10,11 @@
  * ```
  */
 import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 import { succeeded } from './error.js';
 import { Owner } from './owner.js';
 import { invalidType } from './sys/check.js';
+import { keepDisposition, restoreDisposition } from './sys/disposition.js';
 import * as sys from './sys/index.js';
 import { own } from './sys/owned.js';
 
@@ -21,39 +23,72 @@ const open = new Set<SignalPipe>();
 
 const names = new Map(Object.entries(constants.signals).map(([name, number]) => [number, name as NodeJS.Signals]));
 
+function nothing(): void {}
+
+/** How many pipes hold a listener of libuv's in its place: one for all of them, or Node.js would warn of a leak. */
+const held = new Map<NodeJS.Signals, number>();
+
+function hold(name: NodeJS.Signals): void {
+  const count = held.get(name) ?? 0;
+  if (count === 0) {
+    keepDisposition(constants.signals[name]);
+    process.on(name, nothing);
+  }
+  held.set(name, count + 1);
+}
+
+function release(name: NodeJS.Signals): void {
+  const count = (held.get(name) ?? 0) - 1;
+  if (count === 0) {
+    process.off(name, nothing);
+    restoreDisposition(constants.signals[name]);
+  }
+  held.set(name, count);
+}
+
 /**
  * The self-pipe trick: while it is open, its signals do not end the process but make its `fd` readable, in whichever thread
  * it was made. Several may share a signal: each is told. Handlers of `process.on` are called as ever, once the main thread
- * is back on its event loop.
+ * is back on its event loop. A worker's, alone, loses its signal to a `process.on` for it that comes later on the main
+ * thread; one that is open on the main thread as well holds the signal for both.
  */
 export class SignalPipe extends Owner {
   /** The signals it stands for. */
   readonly signals: readonly NodeJS.Signals[];
   readonly #writeFd: number;
+  /** What `close` has to undo. */
+  readonly #held: NodeJS.Signals[] = [];
 
   /**
-   * @param signals such as `['SIGINT', 'SIGTERM']`
+   * @param signals such as `['SIGINT', 'SIGTERM']`; one that is named twice counts once
    * @throws TypeError for what is no list of signals' names; SystemError EINVAL for one that cannot be caught, ENOSPC for
    *   more than 16 pipes on a signal, EMFILE
    */
   constructor(signals: readonly NodeJS.Signals[]) {
     if (!Array.isArray(signals)) throw invalidType('signals', "an array of signals' names", signals);
-    const numbers = signals.map(sys.signalNumber);
+    const numbers = new Map(signals.map((name) => [name, sys.signalNumber(name)]));
     const pipefd = new Int32Array(2);
     succeeded('pipe2', sys.pipe2(pipefd, sys.O_CLOEXEC | sys.O_NONBLOCK));
     super('SignalPipe', pipefd[0] as number);
     this.#writeFd = pipefd[1] as number;
     own(this.#writeFd);
-    this.signals = Object.freeze([...signals]);
+    this.signals = Object.freeze([...numbers.keys()]);
     open.add(this);
     try {
-      for (const [i, number] of numbers.entries()) {
-        succeeded('sigaction', sys.signal_pipe_add(number, this.#writeFd), signals[i]);
-      }
+      for (const [name, number] of numbers) this.#begin(name, number);
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  #begin(name: NodeJS.Signals, number: number): void {
+    // libuv installs its handler with the first listener and would put it over ours: so it goes first, and stays.
+    if (isMainThread && number !== constants.signals.SIGKILL && number !== constants.signals.SIGSTOP) {
+      hold(name);
+      this.#held.push(name);
+    }
+    succeeded('sigaction', sys.signal_pipe_add(number, this.#writeFd), name);
   }
 
   /**
@@ -73,10 +108,11 @@ export class SignalPipe extends Owner {
     }
   }
 
-  /** Gives the signals back to what handles them without it: as does the end of its thread. */
+  /** Gives the signals back to what handled them before. */
   override close(): void {
     if (this.closed) return;
     for (const name of this.signals) sys.signal_pipe_remove(constants.signals[name], this.#writeFd);
+    for (const name of this.#held) release(name);
     open.delete(this);
     sys.close(this.#writeFd);
     super.close();

@@ -14,11 +14,11 @@
 import { type Descriptor, toFd } from './descriptor.js';
 import { succeeded, systemError, uninterrupted } from './error.js';
 import { Owner } from './owner.js';
-import { bytes, integer } from './sys/check.js';
+import { bytes, int32, integer, invalidType } from './sys/check.js';
 import type { Address } from './sys/index.js';
 import * as sys from './sys/index.js';
 
-const { AF_INET, AF_UNIX, O_NONBLOCK, POLLOUT, SO_ERROR, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } = sys;
+const { AF_INET, AF_UNIX, O_NONBLOCK, POLLOUT, SOCK_CLOEXEC, SOCK_STREAM, SOL_SOCKET } = sys;
 
 const ADOPT = Symbol('adopt');
 /** The largest read that the kernel takes (read(2)): 2 GiB less a page. */
@@ -38,7 +38,7 @@ export class Socket extends Owner {
   constructor(family: number | typeof ADOPT = AF_INET, type: number = SOCK_STREAM, protocol = 0) {
     super(
       'Socket',
-      family === ADOPT ? type : succeeded('socket', sys.socket(family as number, type | SOCK_CLOEXEC, protocol)),
+      family === ADOPT ? type : succeeded('socket', sys.socket(family as number, closeOnExec(type), protocol)),
     );
   }
 
@@ -67,7 +67,7 @@ export class Socket extends Owner {
   /**
    * Makes it a listener.
    * @param backlog how many connections may wait to be accepted; SOMAXCONN unless given
-   * @throws SystemError EADDRINUSE, EOPNOTSUPP
+   * @throws SystemError EADDRINUSE, ENOTSUP
    */
   listen(backlog: number = sys.SOMAXCONN): void {
     succeeded('listen', sys.listen(this.open(), backlog));
@@ -92,14 +92,10 @@ export class Socket extends Owner {
    */
   connect(address: Address): void {
     const fd = this.open();
-    let result = sys.connect(fd, address);
-    // An interrupted connect goes on by itself, and must not be called again.
-    if (result === -sys.EINTR) {
-      waitFor(fd, POLLOUT);
-      const error = new Int32Array(1);
-      succeeded('getsockopt', sys.getsockopt(fd, SOL_SOCKET, SO_ERROR, error));
-      result = -(error[0] as number);
-    }
+    // On Linux an interrupted connect waits for the same connection when it is called again; a unix one begins anew.
+    let result: number;
+    do result = sys.connect(fd, address);
+    while (result === -sys.EINTR);
     if (result < 0) throw systemError('connect', result, addressText(address));
   }
 
@@ -171,9 +167,10 @@ export class Socket extends Owner {
     return (succeeded('fcntl', sys.fcntl(this.open(), sys.F_GETFL)) & O_NONBLOCK) === 0;
   }
 
-  /** Chooses whether calls wait (true), or throw EAGAIN (false). */
+  /** Chooses whether calls wait (true), or throw EAGAIN (false). @throws TypeError for what is no boolean */
   setBlocking(blocking: boolean): void {
     const fd = this.open();
+    if (typeof blocking !== 'boolean') throw invalidType('blocking', 'of type boolean', blocking);
     const flags = succeeded('fcntl', sys.fcntl(fd, sys.F_GETFL));
     succeeded('fcntl', sys.fcntl(fd, sys.F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK));
   }
@@ -223,12 +220,17 @@ export class Socket extends Owner {
  * Two sockets connected to each other.
  * @param family AF_UNIX unless given
  * @param type SOCK_STREAM unless given. Close-on-exec is added
- * @throws SystemError EOPNOTSUPP, EMFILE…
+ * @throws SystemError ENOTSUP, EMFILE…; TypeError | RangeError for what is no C int
  */
 export function socketpair(family: number = AF_UNIX, type: number = SOCK_STREAM, protocol = 0): [Socket, Socket] {
   const sv = new Int32Array(2);
-  succeeded('socketpair', sys.socketpair(family, type | SOCK_CLOEXEC, protocol, sv));
+  succeeded('socketpair', sys.socketpair(family, closeOnExec(type), protocol, sv));
   return [Socket.adopt(sv[0] as number), Socket.adopt(sv[1] as number)];
+}
+
+/** Checked first: `|` makes an int of anything. */
+function closeOnExec(type: number): number {
+  return int32('type', type) | SOCK_CLOEXEC;
 }
 
 /** What a short answer fills of its buffer; a copy where most of it would lie idle. */

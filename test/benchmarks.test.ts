@@ -98,6 +98,7 @@ describe('what is printed', () => {
     expect(atLeast('a', 0.95, 'C', 0.94).met).toBe(false);
     expect(ahead('a', 'koffi', 1).met).toBe(false);
     expect(targetLines([atMost('a', 1.25, 'C', 2)])).toContain('NOT MET');
+    expect(targetLines([{ ...atMost('a', 1.25, 'C', 2), met: null }])).toContain('unknown');
   });
 
   it('describes the machine', () => {

@@ -183,10 +183,13 @@ export async function demo(): Promise<boolean> {
   const screen = new Screen(servers.length * 2 + roomy.length);
   const end = (signal: NodeJS.Signals): void => {
     screen.close();
-    for (const child of running) child.kill('SIGTERM');
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
-  process.once('SIGINT', end).once('SIGTERM', end);
+  // Also when nobody reads any more what it says.
+  const endAll = (): void => {
+    for (const child of running) child.kill('SIGTERM');
+  };
+  process.once('SIGINT', end).once('SIGTERM', end).once('exit', endAll);
 
   // The same for all: what select's set has room for beside the server's own descriptors.
   let room = 0;
@@ -220,7 +223,7 @@ export async function demo(): Promise<boolean> {
     return lost === 0;
   } finally {
     screen.close();
-    process.off('SIGINT', end).off('SIGTERM', end);
-    for (const child of running) child.kill('SIGTERM');
+    process.off('SIGINT', end).off('SIGTERM', end).off('exit', endAll);
+    endAll();
   }
 }

@@ -73,7 +73,9 @@ export function start(command: string, args: readonly string[], cpu?: number): C
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 
   const explain = (what: string): Error => {
-    const reason = words.trim().split('\n').at(-1) || failure?.message || '';
+    const said = words.trim().split('\n');
+    // Node.js ends its last words with its version, Python begins them with a trace.
+    const reason = said.findLast((line) => /error/i.test(line)) || said.at(-1) || failure?.message || '';
     return new Error(`${[command, ...args].join(' ')} ${what}${reason && `: ${reason}`}`);
   };
 

@@ -4,7 +4,8 @@ export interface Target {
   /** What is asked, in words: `epoll_wait: at most 1.25 × C`. */
   text: string;
   value: number;
-  met: boolean;
+  /** `null`: it cannot be said, because the machine was busy with something else. */
+  met: boolean | null;
 }
 
 export function atMost(name: string, limit: number, unit: string, value: number): Target {
@@ -20,8 +21,11 @@ export function ahead(name: string, unit: string, value: number): Target {
   return { text: `${name}: ahead of ${unit}`, value, met: value < 1 };
 }
 
+function verdict(met: boolean | null): string {
+  if (met === null) return 'unknown';
+  return met ? 'met    ' : 'NOT MET';
+}
+
 export function targetLines(targets: readonly Target[]): string {
-  return targets
-    .map(({ text, value, met }) => `${met ? 'met    ' : 'NOT MET'}  ${text} (${value.toFixed(2)})`)
-    .join('\n');
+  return targets.map(({ text, value, met }) => `${verdict(met)}  ${text} (${value.toFixed(2)})`).join('\n');
 }

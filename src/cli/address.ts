@@ -1,4 +1,4 @@
-/** Hosts and ports as people write them. */
+/** Hosts, ports and numbers as people write them. */
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
@@ -18,6 +18,13 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 up.');
 }
 
+/** @throws InvalidArgumentError for what is no time */
+export function parseSeconds(text: string): number {
+  const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;
+  if (seconds > 0) return seconds;
+  throw new InvalidArgumentError('It must be a number of seconds above 0, such as 4 or 0.5.');
+}
+
 /** Splits `HOST:PORT`, `[::1]:PORT`. @throws InvalidArgumentError for anything else */
 export function parseHostPort(text: string): { host: string; port: number } {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
@@ -30,9 +37,11 @@ export async function resolveHost(host: string): Promise<Pick<InetAddress, 'fami
   const known = isIP(host);
   if (known !== 0) return { family: known === 6 ? 'IPv6' : 'IPv4', address: host };
   try {
+    // Node.js resolves no name at all to no address at all.
+    if (host === '') throw new Error();
     const { address, family } = await lookup(host);
     return { family: family === 6 ? 'IPv6' : 'IPv4', address };
   } catch {
-    throw new Error(`no such host: ${host}`);
+    throw new Error(`no such host: ${host || "''"}`);
   }
 }

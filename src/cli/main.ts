@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 /** The command `fdmux`: reads the arguments, and loads what was asked for. */
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../sys/native.js';
 import { addConnect } from './connect.js';
 import { addDemo } from './demo.js';
+import { addLab } from './lab.js';
 import { addServe } from './serve.js';
 
 /** Wrong usage, as with most commands of Unix. */
@@ -29,19 +31,24 @@ const fdmux = new Command('fdmux')
 addServe(fdmux);
 addConnect(fdmux);
 addDemo(fdmux);
+addLab(fdmux);
 const tellVersion = (command: Command): void => {
   command.version(version);
   command.commands.forEach(tellVersion);
 };
 tellVersion(fdmux);
 
+function fail(error: Error & { code?: string; syscall?: string }): never {
+  // `fdmux demo | head`: whoever reads has had enough, and SIGPIPE would have ended another program.
+  if (error.code === 'EPIPE' && error.syscall === 'write') process.exit(128 + constants.signals.SIGPIPE);
+  process.stderr.write(`fdmux: ${error.message}\n`);
+  process.exit(1);
+}
+
+process.on('uncaughtException', fail);
 try {
   await fdmux.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : USAGE;
-  } else {
-    process.stderr.write(`fdmux: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : USAGE;
+  else fail(error instanceof Error ? error : new Error(String(error)));
 }

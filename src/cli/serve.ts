@@ -3,15 +3,17 @@ import { type Command, Option } from 'commander';
 import { programs } from '../programs/index.js';
 import type { Program, ProgramOption, ServeOptions } from '../programs/program.js';
 import { SOMAXCONN } from '../sys/index.js';
-import { parseCount, parsePort, resolveHost } from './address.js';
+import { parseCount, parsePort, parseSeconds, resolveHost } from './address.js';
 
 export function addServe(fdmux: Command): void {
   const serve = fdmux.command('serve').description('run one of the servers').usage('PROGRAM [options]');
+  const { outputError } = serve.configureOutput();
   serve.helpCommand(false).configureOutput({
     outputError: (text, write) => {
       const name = /unknown command '(.*?)'/.exec(text)?.[1];
       const known = programs.map((program) => program.name).join(', ');
-      write(name === undefined ? text : `fdmux: unknown program '${name}': it is none of ${known}\n`);
+      if (name === undefined) outputError?.(text, write);
+      else write(`fdmux: unknown program '${name}': it is none of ${known}\n`);
     },
   });
   for (const program of programs) addProgram(serve, program);
@@ -34,8 +36,9 @@ function addProgram(serve: Command, program: Program<never>): void {
   });
 }
 
-function toOption({ flags, description, choices, default: preset }: ProgramOption): Option {
+function toOption({ flags, description, choices, kind, default: preset }: ProgramOption): Option {
   const option = new Option(flags, description);
   if (choices !== undefined) option.choices(choices);
+  if (kind !== undefined) option.argParser(kind === 'count' ? parseCount : parseSeconds);
   return preset === undefined ? option : option.default(preset);
 }

@@ -18,7 +18,7 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
 const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvents } = sys;
@@ -83,7 +83,7 @@ function serve(options: EpollEchoOptions): void {
   };
 
   for (;;) {
-    const timeout = moreAtTheDoor || unfinished.size > 0 ? 0 : listener.shut ? RETRY : -1;
+    const timeout = moreAtTheDoor || unfinished.size > 0 ? 0 : listener.timeout;
     const count = sys.epoll_wait(epfd, events, events.capacity, timeout);
     if (count === -sys.EINTR) continue;
     if (count < 0) throw systemError('epoll_wait', count);
@@ -91,7 +91,7 @@ function serve(options: EpollEchoOptions): void {
     unfinished.clear();
 
     let stop = false;
-    let knocked = moreAtTheDoor || (count === 0 && listener.shut);
+    let knocked = moreAtTheDoor || listener.overdue;
     for (let i = 0; i < count; i++) {
       const fd = events.fd(i);
       const client = clients.get(fd);
@@ -109,6 +109,7 @@ function serve(options: EpollEchoOptions): void {
 
   for (const client of clients.values()) client.close();
   listener.close();
+  operator.close();
   sys.close(epfd);
 }
 

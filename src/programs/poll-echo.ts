@@ -10,11 +10,12 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
-import { readKeyboard } from './support/keyboard.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Keyboard } from './support/keyboard.js';
+import { isWhole } from './support/lines.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
-const { POLLIN, POLLOUT, PollFds, STDIN_FILENO } = sys;
+const { POLLIN, POLLOUT, PollFds } = sys;
 
 /** The first places of the array are not clients. A negative descriptor is skipped by the kernel. */
 const SIGNALS = 0;
@@ -25,13 +26,14 @@ const FIRST_CLIENT = 3;
 function serve(options: ServeOptions): void {
   const operator = new Operator(options.quiet);
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
+  const keyboard = new Keyboard();
   const listener = new Listener('poll-echo', options, operator);
   /** The client in place `FIRST_CLIENT + i` of the array. */
   const clients: Connection[] = [];
 
   let fds = new PollFds(64);
   fds.set(SIGNALS, signals.fd, POLLIN);
-  fds.set(KEYBOARD, STDIN_FILENO, POLLIN);
+  fds.set(KEYBOARD, keyboard.fd, POLLIN);
   fds.set(LISTENER, listener.fd, POLLIN);
 
   const welcome = (fd: number, peer: string): void => {
@@ -63,22 +65,21 @@ function serve(options: ServeOptions): void {
   };
 
   for (;;) {
-    const count = sys.poll(fds, FIRST_CLIENT + clients.length, listener.shut ? RETRY : -1);
+    const count = sys.poll(fds, FIRST_CLIENT + clients.length, listener.timeout);
     if (count === -sys.EINTR) continue;
     if (count < 0) throw systemError('poll', count);
 
     if (fds.revents(SIGNALS) !== 0) break;
     if (fds.revents(KEYBOARD) !== 0) {
-      const typed = readKeyboard();
-      if (typed === 'line') break;
-      if (typed === 'end') fds.set(KEYBOARD, -1, 0);
+      if (keyboard.read().some(isWhole)) break;
+      if (keyboard.ended) fds.set(KEYBOARD, -1, 0);
     }
     // From the end: when one leaves, the last one, already served, comes to its place.
     for (let i = clients.length - 1; i >= 0; i--) {
       const client = clients[i] as Connection;
       if (fds.revents(FIRST_CLIENT + i) !== 0) settle(i, client, client.serve());
     }
-    if (count === 0 || fds.revents(LISTENER) !== 0) {
+    if (listener.overdue || fds.revents(LISTENER) !== 0) {
       listener.admit(welcome);
       // A listener that cannot accept stays readable: poll would return at once, again and again.
       fds.set(LISTENER, listener.shut ? -1 : listener.fd, POLLIN);
@@ -87,6 +88,7 @@ function serve(options: ServeOptions): void {
 
   for (const client of clients) client.close();
   listener.close();
+  operator.close();
 }
 
 export const pollEcho: Program = {

@@ -18,7 +18,9 @@ export interface ProgramOption {
   flags: string;
   description: string;
   choices?: readonly string[];
-  default?: string;
+  /** What it is when it is no text: `seconds` may have a fraction. */
+  kind?: 'count' | 'seconds';
+  default?: string | number;
 }
 
 export interface Program<Options extends ServeOptions = ServeOptions> {

@@ -14,30 +14,28 @@ import { SignalPipe } from '../signal-pipe.js';
 import * as sys from '../sys/index.js';
 import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
-import { readKeyboard } from './support/keyboard.js';
-import { Listener, RETRY } from './support/listener.js';
+import { Keyboard } from './support/keyboard.js';
+import { isWhole } from './support/lines.js';
+import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 
-const { FD_SETSIZE, FdSet, STDIN_FILENO } = sys;
+const { FD_SETSIZE, FdSet } = sys;
 
 function serve(options: ServeOptions): void {
   const operator = new Operator(options.quiet);
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
-  const listener = new Listener('select-echo', options, operator);
+  const keyboard = new Keyboard();
+  const listener = new Listener('select-echo', options, operator, FD_SETSIZE);
   const clients = new Map<number, Connection>();
 
   // What is waited for, and the copies that select turns into what is ready.
-  const reading = new FdSet().add(listener.fd).add(signals.fd).add(STDIN_FILENO);
+  const reading = new FdSet().add(listener.fd).add(signals.fd).add(keyboard.fd);
   const writing = new FdSet();
   const readable = new FdSet();
   const writable = new FdSet();
   let highest = Math.max(listener.fd, signals.fd);
 
   const welcome = (fd: number, peer: string): void => {
-    if (fd >= FD_SETSIZE) {
-      listener.refuse(fd, `full: select(2) watches no descriptor above ${FD_SETSIZE - 1}`);
-      return;
-    }
     clients.set(fd, new Connection(fd, peer, operator));
     reading.add(fd);
     if (fd > highest) highest = fd;
@@ -61,18 +59,17 @@ function serve(options: ServeOptions): void {
   for (;;) {
     readable.copy(reading);
     writable.copy(writing);
-    const timeoutUs = listener.shut ? RETRY * 1000 : null;
+    const timeoutUs = listener.shut ? listener.timeout * 1000 : null;
     const count = sys.select(highest + 1, readable, writable, null, timeoutUs);
     if (count === -sys.EINTR) continue;
     if (count < 0) throw systemError('select', count);
 
     if (readable.has(signals.fd)) break;
-    if (readable.has(STDIN_FILENO)) {
-      const typed = readKeyboard();
-      if (typed === 'line') break;
-      if (typed === 'end') reading.delete(STDIN_FILENO);
+    if (readable.has(keyboard.fd)) {
+      if (keyboard.read().some(isWhole)) break;
+      if (keyboard.ended) reading.delete(keyboard.fd);
     }
-    if (count === 0 || readable.has(listener.fd)) {
+    if (listener.overdue || readable.has(listener.fd)) {
       listener.admit(welcome);
       // A listener that cannot accept stays readable: select would return at once, again and again.
       if (listener.shut) reading.delete(listener.fd);
@@ -86,6 +83,7 @@ function serve(options: ServeOptions): void {
 
   for (const client of clients.values()) client.close();
   listener.close();
+  operator.close();
 }
 
 export const selectEcho: Program = {

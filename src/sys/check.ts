@@ -86,6 +86,7 @@ function inherited<T>(name: string | symbol): (array: NodeJS.TypedArray) => T {
 const typeOf = inherited<string | undefined>(Symbol.toStringTag);
 const bufferOf = inherited<ArrayBufferLike>('buffer');
 const lengthOf = inherited<number>('length');
+const offsetOf = inherited<number>('byteOffset');
 
 type Type = 'Uint8Array' | 'Int32Array' | 'Float64Array';
 
@@ -95,6 +96,13 @@ export function unshared<T extends NodeJS.TypedArray>(name: string, value: T, ty
   const buffer = bufferOf(value);
   if (!types.isSharedArrayBuffer(buffer)) return value;
   throw invalidType(name, `an instance of ${type} over an ArrayBuffer of its own`, buffer);
+}
+
+/** The first `length` bytes of a Uint8Array, whatever a subclass says of itself. */
+export function firstBytes(name: string, value: Uint8Array, length: number): Uint8Array {
+  unshared(name, value, 'Uint8Array');
+  integer('length', length, 0, lengthOf(value));
+  return length === 0 ? new Uint8Array(0) : new Uint8Array(bufferOf(value), offsetOf(value), length);
 }
 
 /** A typed array that a call fills with `length` elements. */

@@ -61,6 +61,8 @@ export interface Native {
   getrlimit(rlim: Float64Array): void;
   setrlimit(): void;
 
+  signal_keep(): void;
+  signal_restore(): void;
   signal_pipe_add(): void;
   signal_pipe_remove(): void;
 

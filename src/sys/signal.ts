@@ -8,7 +8,8 @@ import { frame, native } from './native.js';
 
 /** A signal's number, from its name. */
 export function signalNumber(name: NodeJS.Signals): number {
-  const number = Object.hasOwn(constants.signals, name) ? constants.signals[name] : undefined;
+  const known = typeof name === 'string' && Object.hasOwn(constants.signals, name);
+  const number = known ? constants.signals[name] : undefined;
   if (number === undefined) throw invalidType('signal', 'the name of a signal, such as SIGINT', name);
   return number;
 }

@@ -90,6 +90,7 @@ export type Address = InetAddress | UnixAddress;
 
 let memoryOf: (name: string, address: SockAddr) => Memory;
 let isSockAddr: (address: object) => address is SockAddr;
+let fill: (into: SockAddr, name: string, address: Address) => SockAddr;
 
 /**
  * Room for an address: C's `struct sockaddr_storage` with its length. Where a call takes an address, one of these or a
@@ -103,11 +104,12 @@ export class SockAddr {
   constructor(address?: Address) {
     this.#keep = new ArrayBuffer(constant('SOCKADDR_BYTES'));
     this.#memory = native.pin(this.#keep);
-    if (address !== undefined) this.set(address);
+    if (address !== undefined) this.#set('address', address);
   }
 
   static {
     isSockAddr = (address): address is SockAddr => #memory in address;
+    fill = (into, name, address) => into.#set(name, address);
     memoryOf = (name, address) => {
       if (isObject(address) && #memory in address && address.#keep) return address.#memory;
       throw invalidType(name, 'an instance of SockAddr', address);
@@ -119,32 +121,36 @@ export class SockAddr {
    *   out of range
    */
   set(address: Address): this {
-    if (!isObject(address)) throw invalidType('address', 'an address', address);
+    return this.#set('address', address);
+  }
+
+  #set(name: string, address: Address): this {
+    if (!isObject(address)) throw invalidType(name, 'an address', address);
     const { family } = address;
-    if (family === 'unix') this.#setUnix(address.path);
-    else if (family === 'IPv4' || family === 'IPv6') this.#setInet(family, address.address, address.port);
-    else throw invalidType('address.family', "'IPv4', 'IPv6' or 'unix'", family);
+    if (family === 'unix') this.#setUnix(name, address.path);
+    else if (family === 'IPv4' || family === 'IPv6') this.#setInet(name, family, address.address, address.port);
+    else throw invalidType(`${name}.family`, "'IPv4', 'IPv6' or 'unix'", family);
     return this;
   }
 
-  #setInet(family: 'IPv4' | 'IPv6', host: string, port: number): void {
-    if (typeof host !== 'string') throw invalidType('address.address', 'of type string', host);
+  #setInet(name: string, family: 'IPv4' | 'IPv6', host: string, port: number): void {
+    if (typeof host !== 'string') throw invalidType(`${name}.address`, 'of type string', host);
     frame[0] = this.#memory;
     frame[1] = family === 'IPv4' ? AF_INET : AF_INET6;
-    frame[2] = integer('address.port', port, 0, 65535);
+    frame[2] = integer(`${name}.port`, port, 0, 65535);
     native.sockaddr_inet(host);
-    if (frame[0] !== 0) throw invalidType('address.address', `an ${family} address in numbers`, host);
+    if (frame[0] !== 0) throw invalidType(`${name}.address`, `an ${family} address in numbers`, host);
   }
 
-  #setUnix(path: string): void {
-    if (typeof path !== 'string') throw invalidType('address.path', 'of type string', path);
+  #setUnix(name: string, path: string): void {
+    if (typeof path !== 'string') throw invalidType(`${name}.path`, 'of type string', path);
     if (path.lastIndexOf('\0') > 0 && path[0] !== '\0') {
-      throw invalidType('address.path', 'a path without NUL, or a name that begins with one', path);
+      throw invalidType(`${name}.path`, 'a path without NUL, or a name that begins with one', path);
     }
     frame[0] = this.#memory;
     native.sockaddr_unix(path);
     if (frame[0] === -ENAMETOOLONG) {
-      throw outOfRange('address.path', 'at most 107 bytes long', `${Buffer.byteLength(path)} bytes`);
+      throw outOfRange(`${name}.path`, 'at most 107 bytes long', `${Buffer.byteLength(path)} bytes`);
     }
   }
 
@@ -193,7 +199,7 @@ function given(name: string, address: Address | SockAddr): Memory {
   if (!isObject(address)) throw invalidType(name, 'an address', address);
   if (isSockAddr(address)) return memoryOf(name, address);
   scratch ??= new SockAddr();
-  return memoryOf(name, scratch.set(address));
+  return memoryOf(name, fill(scratch, name, address));
 }
 
 /** The memory of an address that a call fills. */

@@ -10,7 +10,7 @@
  * ```
  */
 import { endianness } from 'node:os';
-import { filled, int32, integer, invalidType, mask32, unshared } from './check.js';
+import { filled, firstBytes, int32, integer, invalidType, mask32 } from './check.js';
 import { constant, frame, native } from './native.js';
 
 export const EFD_CLOEXEC = constant('EFD_CLOEXEC');
@@ -125,6 +125,7 @@ export function timerfd_settime(
       i % 2 ? 2147483647 : Number.MAX_SAFE_INTEGER,
     );
   }
+  frame[7] = oldValue === null ? 0 : 1;
   native.timerfd_settime(oldValue ?? ignored);
   return (frame[0] as number) | 0;
 }
@@ -210,20 +211,20 @@ export interface InotifyEvent {
  * @see {@link https://man7.org/linux/man-pages/man7/inotify.7.html inotify(7)}
  */
 export function inotify_events(buffer: Uint8Array, length: number): InotifyEvent[] {
-  const view = new DataView(unshared('buffer', buffer, 'Uint8Array').buffer, buffer.byteOffset, buffer.byteLength);
-  const end = integer('length', length, 0, buffer.length);
+  const bytes = firstBytes('buffer', buffer, length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, length);
   const events: InotifyEvent[] = [];
-  for (let at = 0; at + EVENT_BYTES <= end; ) {
+  for (let at = 0; at + EVENT_BYTES <= length; ) {
     const name = at + EVENT_NAME;
     const next = name + view.getUint32(at + EVENT_LEN, LITTLE);
-    if (next > end) break;
+    if (next > length) break;
     // The kernel pads a name with NULs.
-    const nul = buffer.indexOf(0, name);
+    const nul = bytes.indexOf(0, name);
     events.push({
       wd: view.getInt32(at + EVENT_WD, LITTLE),
       mask: view.getUint32(at + EVENT_MASK, LITTLE),
       cookie: view.getUint32(at + EVENT_COOKIE, LITTLE),
-      name: decoder.decode(buffer.subarray(name, nul === -1 ? next : Math.min(nul, next))),
+      name: decoder.decode(bytes.subarray(name, nul === -1 ? next : Math.min(nul, next))),
     });
     at = next;
   }

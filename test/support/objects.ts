@@ -11,7 +11,7 @@ import { onTestFinished } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** What children and threads import: they run no TypeScript. */
-const compiled = new URL('../../dist/src/index.js', import.meta.url).href;
+const compiled = ['index.js', 'sys/index.js'].map((path) => new URL(`../../dist/src/${path}`, import.meta.url).href);
 
 /** A pipe, closed when the test ends unless `close` did before. */
 export function pipe(flags: number = sys.O_CLOEXEC): [r: number, w: number] {
@@ -159,15 +159,15 @@ export function hasIPv6(): boolean {
   return existsSync('/proc/net/if_inet6') && /^0{31}1 /m.test(readFileSync('/proc/net/if_inet6', 'utf8'));
 }
 
-/** Runs the body of an async function of `data` and `fdmux` in a thread. @returns its result */
+/** Runs the body of an async function of `data`, `fdmux` and `sys` in a thread. @returns its result */
 export function thread<T = void>(body: string, data: unknown): Promise<T> {
   const worker = new Worker(
     `const { parentPort, workerData } = require('node:worker_threads');
-     import(${JSON.stringify(compiled)}).then(async (fdmux) => {
-       const body = async (data, fdmux) => { ${body} };
-       parentPort.postMessage(await body(workerData, fdmux));
+     Promise.all(${JSON.stringify(compiled)}.map((url) => import(url))).then(async ([fdmux, sys]) => {
+       const body = async (data, fdmux, sys) => { ${body} };
+       parentPort.postMessage(await body(workerData, fdmux, sys));
      });`,
-    { eval: true, workerData: data },
+    { eval: true, workerData: data, execArgv: [] },
   );
   return new Promise((resolve, reject) => {
     let result: T;

@@ -124,26 +124,6 @@ it('tells several of one signal, in several threads, and outlives the first to l
   );
 });
 
-it('of a worker is not lost to a process.on that comes later, and leaves it in place', () => {
-  says(
-    `const told = [];
-     const worker = hold('SIGUSR2');
-     await once(worker, 'message');
-     process.on('SIGUSR2', () => told.push('listener'));
-     const read = once(worker, 'message');
-     process.kill(process.pid, 'SIGUSR2');
-     told.push((await read)[0]);
-     await turn(); await turn();
-     worker.postMessage('close');
-     await once(worker, 'exit');
-     process.kill(process.pid, 'SIGUSR2');
-     await turn(); await turn();
-     console.log(JSON.stringify(told.sort()));
-     process.exit();`,
-    [['SIGUSR2'], 'listener', 'listener'],
-  );
-});
-
 it('of a worker that is terminated gives the signal back, and writes into nobody’s descriptor', () => {
   says(
     `const worker = hold('SIGUSR2');

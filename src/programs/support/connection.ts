@@ -36,9 +36,9 @@ export class Connection {
       this.operator.got(this.peer, buffer, count);
       return this.#pay(buffer, count);
     }
-    if (count === 0) return this.#leave();
+    if (count === 0) return this.leave();
     if (count === -sys.EAGAIN) return 'idle';
-    return count === -sys.EINTR ? 'served' : this.#leave(errorCode(count));
+    return count === -sys.EINTR ? 'served' : this.leave(errorCode(count));
   }
 
   #pay(bytes: Buffer, length: number): Outcome {
@@ -47,16 +47,21 @@ export class Connection {
       this.#owed = null;
       return 'served';
     }
-    if (sent < 0 && sent !== -sys.EAGAIN && sent !== -sys.EINTR) return this.#leave(errorCode(sent));
+    if (sent < 0 && sent !== -sys.EAGAIN && sent !== -sys.EINTR) return this.leave(errorCode(sent));
     const rest = bytes.subarray(Math.max(sent, 0), length);
     this.#owed = bytes === buffer ? Buffer.from(rest) : rest;
     return 'blocked';
   }
 
-  #leave(why?: string): Outcome {
+  /** It goes, or is sent away. @param why as the operator is told */
+  leave(why?: string): Outcome {
     this.close();
     this.operator.left(this.peer, why);
     return 'gone';
+  }
+
+  toString(): string {
+    return `${this.peer}(${this.fd})`;
   }
 
   close(): void {

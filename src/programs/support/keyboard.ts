@@ -1,15 +1,20 @@
 /** The operator's keyboard, as one more descriptor to wait for. */
 import * as sys from '../../sys/index.js';
+import { Lines } from './lines.js';
 
-const buffer = Buffer.allocUnsafeSlow(4096);
+export class Keyboard {
+  readonly fd = sys.STDIN_FILENO;
+  /** There is no keyboard (any more): stop waiting for it. */
+  ended = false;
+  readonly #lines = new Lines();
+  readonly #buffer = Buffer.allocUnsafeSlow(65536);
 
-/**
- * Reads what was typed.
- * @returns `line`: a line was ended; `nothing`: not yet; `end`: there is no keyboard (any more), stop waiting for it
- */
-export function readKeyboard(): 'line' | 'nothing' | 'end' {
-  const count = sys.read(sys.STDIN_FILENO, buffer);
-  if (count === -sys.EAGAIN || count === -sys.EINTR) return 'nothing';
-  if (count <= 0) return 'end';
-  return buffer.subarray(0, count).includes('\n') ? 'line' : 'nothing';
+  /** Reads what was typed. @returns the lines that have become complete; only what was typed last may lack its newline */
+  read(): Buffer[] {
+    const count = sys.read(this.fd, this.#buffer);
+    if (count === -sys.EAGAIN || count === -sys.EINTR) return [];
+    if (count > 0) return this.#lines.take(this.#buffer.subarray(0, count));
+    this.ended = true;
+    return this.#lines.end();
+  }
 }
