@@ -1,5 +1,5 @@
 // Every echo program against what the world does to a server. A new echo program is one row more of `echoPrograms`.
-import { describe, expect, type TestContext, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { needs, start } from '../support/processes.js';
 import {
   busyness,
@@ -146,44 +146,43 @@ for (const program of echoPrograms) {
 
     /** Stops the server, and lets `MUCH` come before it can look: more than it reads from one client in a turn. */
     const MUCH = 1.125 * MIB;
-    const flooded = async (server: Server, ctx: TestContext) => {
+    const flooded = async (server: Server) => {
       const client = await Client.to(server);
       let heard = 0;
       let said = 0;
       client.socket.on('data', (data) => {
         heard += data.length;
       });
-      // The kernel widens the queue of a connection that is used, and of one whose server finds it full at each look.
+      // The kernel widens the queue of a connection that is used, and of one whose server finds it full at each look: the
+      // wider it is, the more certainly a server that is unfair, or forgets, is found out.
       client.say(pattern(8 * MIB));
       said += 8 * MIB;
-      await until(() => heard === said, 'the echo of 8 MiB');
-      for (let i = 0; i < 60; i++) {
+      for (let left = 20; ; left--) {
+        await until(() => heard === said, 'the echo of it all');
         server.process.kill('SIGSTOP');
         client.say(pattern(MUCH));
         said += MUCH;
         const waiting = await settled(() => queued(server), 'what is on its way');
-        if (waiting >= MUCH) return { name: client.name, said, heardAll: () => heard === said };
+        if (waiting >= MUCH || left === 0) return { name: client.name, said, heardAll: () => heard === said };
         server.process.kill('SIGCONT');
-        await until(() => heard === said, 'the echo of it all');
       }
-      return ctx.skip('needs a kernel that queues 1.125 MiB for a server');
     };
 
     // Greetings would count as echo.
     testIf(greeting === undefined)(
       'what has all come before it looks is all sent back, though nothing more comes',
-      async (ctx) => {
+      async () => {
         const server = await serve(program);
-        const { heardAll } = await flooded(server, ctx);
+        const { heardAll } = await flooded(server);
         server.process.kill('SIGCONT');
         await until(heardAll, 'the echo of it all');
       },
     );
 
-    testIf(!oneAtATime)('a client with much to say is not heard out before another is heard', async (ctx) => {
+    testIf(!oneAtATime)('a client with much to say is not heard out before another is heard', async () => {
       const server = await serve(program, { quiet: false });
       const other = await Client.to(server);
-      const { name: flooder, said } = await flooded(server, ctx);
+      const { name: flooder, said } = await flooded(server);
       other.say('me, too');
       await settled(() => queued(server), 'what is on its way');
       server.process.kill('SIGCONT');
