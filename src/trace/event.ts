@@ -1,0 +1,29 @@
+/** What a trace is made of: a header, then calls in the order in which they returned; as JSON, a line each. */
+import type { Call } from './format.js';
+
+/** The first line. */
+export interface TraceHeader {
+  readonly fdmux: 'trace';
+  readonly version: 1;
+  /** The command that was traced. */
+  readonly command: readonly string[];
+  readonly pid: number;
+  /** When it began: ISO 8601. Times in calls count from here. */
+  readonly started: string;
+}
+
+/** A system call that was made. */
+export interface TraceCall extends Call {
+  /** The thread's id as the kernel has it; the process's own for the main thread. */
+  readonly thread: number;
+  /** In nanoseconds since the trace began. */
+  readonly start: number;
+  /** In nanoseconds. */
+  readonly duration: number;
+}
+
+/** The last line. */
+export interface TraceEnd {
+  /** How many calls there was no room for. */
+  readonly dropped: number;
+}
