@@ -6,7 +6,7 @@ import type { Machine } from './measure/machine.js';
 import type { Spread } from './measure/statistics.js';
 import type { Target } from './measure/targets.js';
 
-/** The case that is measured, such as `{ n: 1000, active: 10 }`. */
+/** The case that is measured, such as `{ n: 1000, active: 10 }`. A row need not have every parameter, nor every metric. */
 export type Params = Readonly<Record<string, string | number>>;
 
 /** One dimension of the cases. */
@@ -80,6 +80,9 @@ export interface Contest {
   readonly missing: Readonly<Record<string, string>>;
   /** What whoever reads the figures has to know: where something was cut short, and why. */
   readonly notes: readonly string[];
+  /** Whether every measurement warms up by itself: then there is no round for it. */
+  readonly warmsUp?: boolean;
+  /** Ends what `open` has started. It is also called when a measurement failed or was interrupted. */
   close(): Promise<void>;
 }
 
@@ -112,6 +115,8 @@ export interface Workload {
   readonly metrics: readonly Metric[];
   /** Contestants that the others are divided by, within each round. */
   readonly baselines: readonly string[];
+  /** Beside which baseline a contestant is shown, where that is not the first: `{ 'fdmux poll': 'C poll' }`. */
+  readonly twins?: Readonly<Record<string, string>>;
   readonly charts: readonly Chart[];
   open(context: Context): Promise<Contest>;
   /** What the figures should be, and are. */
@@ -132,20 +137,30 @@ export interface Row {
   readonly metrics: Readonly<Record<string, Figure>>;
   /** By baseline, then by metric: the spread of the ratios within each round. */
   readonly ratios: Readonly<Record<string, Readonly<Record<string, Spread>>>>;
+  /** What at least half of the rounds were flagged with: their median may be one of these. */
   readonly flags: readonly Flag[];
   /** The median over the rounds of each quantile. */
   readonly quantiles?: Sample['quantiles'];
 }
 
+/** A contestant lost something, or broke down: the benchmark has failed. It has no row for this case. */
+export interface Failure {
+  /** `null`: the workload as a whole. */
+  readonly contestant: string | null;
+  readonly params: Params;
+  readonly message: string;
+}
+
 /** What came of a workload. It says what its columns are, so that whoever reads it needs no code of ours. */
 export interface WorkloadResult
-  extends Pick<Workload, 'name' | 'title' | 'question' | 'params' | 'metrics' | 'baselines' | 'charts'> {
-  /** Rounds that were measured, without the warm-up. */
+  extends Pick<Workload, 'name' | 'title' | 'question' | 'params' | 'metrics' | 'baselines' | 'twins' | 'charts'> {
+  /** Rounds that were asked for, without the warm-up. */
   readonly rounds: number;
   readonly seconds: number;
   readonly rows: readonly Row[];
   readonly missing: Readonly<Record<string, string>>;
   readonly notes: readonly string[];
+  readonly failures: readonly Failure[];
   readonly targets: readonly Target[];
   readonly claims: readonly Claim[];
 }
@@ -159,8 +174,10 @@ export interface BenchResult {
   readonly machine: Machine;
   /** Of fdmux. */
   readonly fdmux: string;
-  /** The version of each rival that took part. */
+  /** The version of each rival that is there. */
   readonly rivals: Readonly<Record<string, string>>;
+  /** Rivals that are not there, and why. */
+  readonly missing: Readonly<Record<string, string>>;
   readonly options: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   /** Whether it was ended before its time. What had been measured is there. */
   readonly interrupted: boolean;

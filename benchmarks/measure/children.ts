@@ -1,6 +1,6 @@
 /**
- * The processes of a benchmark. Each is ended by its own id: when its work is done, when the benchmark fails, and on
- * Ctrl-C.
+ * The processes of a benchmark. Each leads a process group of its own, so that Ctrl-C does not reach it in the middle of a
+ * measurement, and what it has started ends with it. They are ended by their own ids.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,16 +11,33 @@ const PATIENCE = 10_000;
 /** How much of a process's last words is kept. */
 const LAST_WORDS = 2000;
 
-const running = new Set<ChildProcess>();
+/** With what becomes of it. */
+const running = new Map<ChildProcess, Promise<unknown>>();
 
 process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
+  for (const child of running.keys()) kill(child, 'SIGKILL');
 });
-for (const [signal, number] of [
-  ['SIGINT', 2],
-  ['SIGTERM', 15],
-] as const) {
-  process.once(signal, () => process.exit(128 + number));
+
+/** To the process and to all that it has started. */
+function kill({ pid, exitCode, signalCode }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return;
+  try {
+    process.kill(-pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+async function end(child: ChildProcess, closed: Promise<unknown>): Promise<void> {
+  kill(child, 'SIGTERM');
+  const timer = setTimeout(() => kill(child, 'SIGKILL'), PATIENCE);
+  await closed;
+  clearTimeout(timer);
+}
+
+/** Ends every process that is left, whoever started it. */
+export async function endChildren(): Promise<void> {
+  await Promise.all([...running].map(([child, closed]) => end(child, closed)));
 }
 
 let taskset: boolean | undefined;
@@ -51,9 +68,8 @@ export function start(command: string, args: readonly string[], cpu?: number): C
   const child =
     cpu !== undefined && canPin()
       ? // taskset becomes the command: the process id is the command's own.
-        spawn('taskset', ['-c', String(cpu), command, ...args], { stdio: 'pipe' })
-      : spawn(command, args, { stdio: 'pipe' });
-  running.add(child);
+        spawn('taskset', ['-c', String(cpu), command, ...args], { stdio: 'pipe', detached: true })
+      : spawn(command, args, { stdio: 'pipe', detached: true });
   let failure: Error | undefined;
   let words = '';
   let ended = false;
@@ -66,6 +82,7 @@ export function start(command: string, args: readonly string[], cpu?: number): C
     failure = error;
   });
   const closed = once(child, 'close').catch(() => {});
+  running.set(child, closed);
   void closed.then(() => {
     ended = true;
     running.delete(child);
@@ -101,11 +118,6 @@ export function start(command: string, args: readonly string[], cpu?: number): C
     say(line) {
       child.stdin.write(`${line}\n`);
     },
-    async end() {
-      child.kill('SIGTERM');
-      const timer = setTimeout(() => child.kill('SIGKILL'), PATIENCE);
-      await closed;
-      clearTimeout(timer);
-    },
+    end: () => end(child, closed),
   };
 }

@@ -42,6 +42,7 @@ export function countOption(name: string, given: readonly string[] | undefined, 
 
 /** Runs a benchmark's command: what goes wrong ends it with a message and a code, not with a stack. */
 export async function main(run: () => Promise<boolean>): Promise<void> {
+  process.once('SIGINT', () => process.exit(130)).once('SIGTERM', () => process.exit(143));
   try {
     process.exitCode = (await run()) ? 0 : 1;
   } catch (error) {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Command, CommanderError } from 'commander';
 import { packageRoot } from '../sys/native.js';
+import { addBench } from './bench.js';
 import { addConnect } from './connect.js';
 import { addDemo } from './demo.js';
 import { addLab } from './lab.js';
@@ -31,6 +32,7 @@ const fdmux = new Command('fdmux')
 addServe(fdmux);
 addConnect(fdmux);
 addDemo(fdmux);
+addBench(fdmux);
 addLab(fdmux);
 const tellVersion = (command: Command): void => {
   command.version(version);

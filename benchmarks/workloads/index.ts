@@ -1,0 +1,66 @@
+/** The workloads, in the order in which they are measured. Each is loaded when it is asked for. */
+import type { Workload } from '../workload.js';
+
+export interface Entry {
+  readonly name: string;
+  /** What it is about, in a few words. */
+  readonly about: string;
+  /** How long it takes, about, in seconds: for the time left before it has begun. */
+  readonly seconds: { readonly full: number; readonly quick: number };
+  load(): Promise<Workload>;
+}
+
+function unfinished(name: string): Entry['load'] {
+  return () => Promise.reject(new Error(`${name} is not there yet`));
+}
+
+export const WORKLOADS: readonly Entry[] = [
+  {
+    name: 'calls',
+    about: 'what one call costs',
+    seconds: { full: 60, quick: 8 },
+    load: unfinished('calls'),
+  },
+  {
+    name: 'scaling',
+    about: 'an event among ever more descriptors',
+    seconds: { full: 170, quick: 20 },
+    load: unfinished('scaling'),
+  },
+  {
+    name: 'echo',
+    about: 'echo servers under load',
+    seconds: { full: 220, quick: 25 },
+    load: unfinished('echo'),
+  },
+  {
+    name: 'idle',
+    about: 'one connection talks while thousands sleep',
+    seconds: { full: 60, quick: 9 },
+    load: unfinished('idle'),
+  },
+  {
+    name: 'churn',
+    about: 'connect, one message, close',
+    seconds: { full: 50, quick: 7 },
+    load: unfinished('churn'),
+  },
+  {
+    name: 'http',
+    about: 'one page by every kind of server',
+    seconds: { full: 120, quick: 18 },
+    load: unfinished('http'),
+  },
+  {
+    name: 'delivery',
+    about: "from the kernel to a callback on Node.js's loop",
+    seconds: { full: 60, quick: 8 },
+    load: unfinished('delivery'),
+  },
+  {
+    name: 'cores',
+    about: 'more threads than one',
+    seconds: { full: 80, quick: 10 },
+    load: unfinished('cores'),
+  },
+];
