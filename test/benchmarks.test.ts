@@ -5,12 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import type { CallsReport } from '../benchmarks/calls.js';
 import type { EchoReport } from '../benchmarks/echo.js';
 import { allowedCpus, describeMachine, threads } from '../benchmarks/measure/machine.js';
 import { median, ratio, spread } from '../benchmarks/measure/statistics.js';
 import { table } from '../benchmarks/measure/table.js';
-import { ahead, atLeast, atMost, targetLines } from '../benchmarks/measure/targets.js';
+import { ahead, atLeast, atMost, targetLines, unlessDisturbed } from '../benchmarks/measure/targets.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'fdmux-benchmarks-'));
@@ -101,44 +100,15 @@ describe('what is printed', () => {
     expect(targetLines([{ ...atMost('a', 1.25, 'C', 2), met: null }])).toContain('unknown');
   });
 
+  it('judges nothing by a row that something else on the machine disturbed', () => {
+    expect(unlessDisturbed(atMost('a', 1, 'C', 2), { flags: [] }, { flags: ['disturbed'] }).met).toBeNull();
+    expect(unlessDisturbed(atMost('a', 1, 'C', 2), { flags: ['generator-bound'] }).met).toBe(false);
+  });
+
   it('describes the machine', () => {
     expect(describeMachine()).toMatchObject({ node: process.version, arch: process.arch });
     expect(threads('self')).toBeGreaterThan(1);
     expect(allowedCpus().length).toBeGreaterThan(0);
-  });
-});
-
-describe('bench:calls', () => {
-  const calls = ['epoll_wait', 'epoll_pwait2', 'poll', 'ppoll', 'select', 'pselect', 'epoll_ctl', 'read', 'write'];
-
-  it('times every call from TypeScript and C, and says who is missing', async () => {
-    const {
-      code,
-      stdout,
-      stderr,
-      report: made,
-    } = await report<CallsReport>('calls.js', ...['--rounds', '1', '--milliseconds', '2']);
-    expect(stderr).toBe('');
-    expect(code).toBe(0);
-    expect(made.calls.map(({ call }) => call)).toEqual([...calls, 'recv', 'send']);
-    for (const { ns, ratio } of made.calls) {
-      expect(ns.TypeScript?.median).toBeGreaterThan(0);
-      expect(ns.C?.median).toBeGreaterThan(0);
-      expect(ratio.C?.median).toBeCloseTo((ns.TypeScript?.median as number) / (ns.C?.median as number));
-    }
-    expect(made.threads.C).toBe(made.threads.TypeScript);
-    expect(made.targets.filter(({ text }) => text.includes('× C'))).toHaveLength(6);
-    expect(made).toMatchObject({ rounds: 1, milliseconds: 2, machine: { node: process.version } });
-
-    const installed = existsSync(join(root, 'benchmarks/rivals/node_modules/koffi'));
-    expect(Object.keys(made.missing)).toEqual(installed ? [] : ['koffi']);
-    expect(stdout.includes('koffi: not installed: npm run bench:rivals')).toBe(!installed);
-    expect(made.targets.filter(({ text }) => text.includes('koffi'))).toHaveLength(installed ? 10 : 0);
-  }, 60_000);
-
-  it('refuses what is no number of rounds', async () => {
-    expect(await run('calls.js', '--rounds', 'many')).toMatchObject({ code: 2, stdout: '' });
-    expect((await run('calls.js', '--laps', '3')).stderr).toContain('usage: npm run bench:calls');
   });
 });
 

@@ -1,9 +1,9 @@
-// What each call costs a C program: the baseline of `npm run bench:calls`.
+// What each call costs a C program: the baseline of `fdmux bench calls`.
 //
 //   calls THREADS      THREADS idle threads beside the one that calls
 //
-// Each line on stdin, `CALL MILLISECONDS`, is answered by one line of JSON. workloads/calls.ts says how the loops are
-// made; calls-sys.ts and calls-koffi.ts are this file in TypeScript.
+// Each line on stdin, `CALL READY BATCH MILLISECONDS`, is answered by one line of JSON. workloads/calls.ts says how the
+// loops are made; calls-sys.ts and calls-koffi.ts are this file in TypeScript.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -30,12 +30,18 @@ enum {
   BYTE = 0x5a,
   // select(2) looks at every descriptor up to the highest: it has to be the same one in each contestant.
   FIRST_FD = 50,
+  // What no wait looks at lies above.
+  OTHER_FD = 400,
+  MAX_READY = 64,
+  MAX_QUIET = 128,
   MAX_BATCHES = 1 << 20,
 };
 
-static int ready, read_end, write_end, left, right, epfd;
+static int ready[MAX_READY], quiet[MAX_QUIET], read_end, write_end, left, right;
+// How many are ready in this measurement, and the set that holds them.
+static int count, epfd;
 static struct epoll_event events[MAXEVENTS];
-static struct pollfd fds[1];
+static struct pollfd fds[MAX_READY];
 static fd_set readfds;
 static unsigned char buffer[BYTES];
 
@@ -44,8 +50,8 @@ static void fail(const char* what) {
   exit(1);
 }
 
-static int high(int fd) {
-  int copy = fcntl(fd, F_DUPFD, FIRST_FD);
+static int high(int fd, int from) {
+  int copy = fcntl(fd, F_DUPFD, from);
   if (copy == -1) fail("fcntl");
   close(fd);
   return copy;
@@ -54,21 +60,34 @@ static int high(int fd) {
 static void prepare(void) {
   int pair[2];
   unsigned char byte = BYTE;
+  for (int i = 0; i < MAX_READY; i++) {
+    if (pipe(pair) == -1) fail("pipe");
+    ready[i] = high(pair[0], FIRST_FD);
+    if (ready[i] != FIRST_FD + i) fail("a descriptor is taken");
+    if (write(high(pair[1], OTHER_FD), &byte, 1) != 1) fail("write");
+    fds[i] = (struct pollfd){.fd = ready[i], .events = POLLIN};
+  }
   if (pipe(pair) == -1) fail("pipe");
-  ready = high(pair[0]);
-  if (write(pair[1], &byte, 1) != 1) fail("write");
+  for (int i = 0; i < MAX_QUIET; i++) {
+    if ((quiet[i] = fcntl(pair[0], F_DUPFD, OTHER_FD)) == -1) fail("fcntl");
+  }
   if (pipe2(pair, O_NONBLOCK) == -1) fail("pipe2");
-  read_end = high(pair[0]);
-  write_end = high(pair[1]);
+  read_end = high(pair[0], OTHER_FD);
+  write_end = high(pair[1], OTHER_FD);
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == -1) fail("socketpair");
-  left = high(pair[0]);
-  right = high(pair[1]);
-  epfd = high(epoll_create1(0));
-  struct epoll_event event = {.events = EPOLLIN, .data.fd = ready};
-  if (epoll_ctl(epfd, EPOLL_CTL_ADD, ready, &event) == -1) fail("epoll_ctl");
-  fds[0] = (struct pollfd){.fd = ready, .events = POLLIN};
+  left = high(pair[0], OTHER_FD);
+  right = high(pair[1], OTHER_FD);
+}
+
+static void choose(int ready_count) {
+  count = ready_count;
+  epfd = high(epoll_create1(0), OTHER_FD);
   FD_ZERO(&readfds);
-  FD_SET(ready, &readfds);
+  for (int i = 0; i < count; i++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = ready[i]};
+    if (epoll_ctl(epfd, EPOLL_CTL_ADD, ready[i], &event) == -1) fail("epoll_ctl");
+    FD_SET(ready[i], &readfds);
+  }
 }
 
 static void nothing(int calls) { (void)calls; }
@@ -76,7 +95,7 @@ static void nothing(int calls) { (void)calls; }
 // Each loop counts the calls that answered as they must.
 static int run_epoll_wait(int calls) {
   int right_answers = 0;
-  for (int i = 0; i < calls; i++) right_answers += epoll_wait(epfd, events, MAXEVENTS, 0) == 1;
+  for (int i = 0; i < calls; i++) right_answers += epoll_wait(epfd, events, MAXEVENTS, 0) == count;
   return right_answers;
 }
 
@@ -84,14 +103,14 @@ static int run_epoll_pwait2(int calls) {
   int right_answers = 0;
   for (int i = 0; i < calls; i++) {
     struct timespec timeout = {0, 0};
-    right_answers += syscall(SYS_epoll_pwait2, epfd, events, MAXEVENTS, &timeout, NULL, 0) == 1;
+    right_answers += syscall(SYS_epoll_pwait2, epfd, events, MAXEVENTS, &timeout, NULL, 0) == count;
   }
   return right_answers;
 }
 
 static int run_poll(int calls) {
   int right_answers = 0;
-  for (int i = 0; i < calls; i++) right_answers += poll(fds, 1, 0) == 1;
+  for (int i = 0; i < calls; i++) right_answers += poll(fds, count, 0) == count;
   return right_answers;
 }
 
@@ -99,7 +118,7 @@ static int run_ppoll(int calls) {
   int right_answers = 0;
   for (int i = 0; i < calls; i++) {
     struct timespec timeout = {0, 0};
-    right_answers += ppoll(fds, 1, &timeout, NULL) == 1;
+    right_answers += ppoll(fds, count, &timeout, NULL) == count;
   }
   return right_answers;
 }
@@ -108,7 +127,7 @@ static int run_select(int calls) {
   int right_answers = 0;
   for (int i = 0; i < calls; i++) {
     struct timeval timeout = {0, 0};
-    right_answers += select(ready + 1, &readfds, NULL, NULL, &timeout) == 1;
+    right_answers += select(FIRST_FD + count, &readfds, NULL, NULL, &timeout) == count;
   }
   return right_answers;
 }
@@ -117,17 +136,32 @@ static int run_pselect(int calls) {
   int right_answers = 0;
   for (int i = 0; i < calls; i++) {
     struct timespec timeout = {0, 0};
-    right_answers += pselect(ready + 1, &readfds, NULL, NULL, &timeout, NULL) == 1;
+    right_answers += pselect(FIRST_FD + count, &readfds, NULL, NULL, &timeout, NULL) == count;
   }
   return right_answers;
 }
 
-static int run_epoll_ctl(int calls) {
+static int run_epoll_ctl_mod(int calls) {
   int right_answers = 0;
   for (int i = 0; i < calls; i++) {
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = ready};
-    right_answers += epoll_ctl(epfd, EPOLL_CTL_MOD, ready, &event) == 0;
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = ready[0]};
+    right_answers += epoll_ctl(epfd, EPOLL_CTL_MOD, ready[0], &event) == 0;
   }
+  return right_answers;
+}
+
+static int run_epoll_ctl_add(int calls) {
+  int right_answers = 0;
+  for (int i = 0; i < calls; i++) {
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = quiet[i]};
+    right_answers += epoll_ctl(epfd, EPOLL_CTL_ADD, quiet[i], &event) == 0;
+  }
+  return right_answers;
+}
+
+static int run_epoll_ctl_del(int calls) {
+  int right_answers = 0;
+  for (int i = 0; i < calls; i++) right_answers += epoll_ctl(epfd, EPOLL_CTL_DEL, quiet[i], NULL) == 0;
   return right_answers;
 }
 
@@ -155,19 +189,38 @@ static int run_send(int calls) {
   return right_answers;
 }
 
+static void add_quiet(int calls) {
+  if (run_epoll_ctl_add(calls) != calls) fail("EPOLL_CTL_ADD");
+}
+
+static void delete_quiet(int calls) {
+  if (run_epoll_ctl_del(calls) != calls) fail("EPOLL_CTL_DEL");
+}
+
+// Each once: epoll tells them in any order.
 static void seen_by_epoll(int calls) {
   (void)calls;
-  if (events[0].data.fd != ready || events[0].events != EPOLLIN) fail("wrong event");
+  int sum = 0, expected = 0;
+  for (int i = 0; i < count; i++) {
+    if (events[i].events != EPOLLIN) fail("wrong event");
+    sum += events[i].data.fd;
+    expected += ready[i];
+  }
+  if (sum != expected) fail("wrong descriptor");
 }
 
 static void seen_by_poll(int calls) {
   (void)calls;
-  if (fds[0].revents != POLLIN) fail("wrong revents");
+  for (int i = 0; i < count; i++) {
+    if (fds[i].revents != POLLIN) fail("wrong revents");
+  }
 }
 
 static void seen_by_select(int calls) {
   (void)calls;
-  if (!FD_ISSET(ready, &readfds)) fail("wrong set");
+  for (int i = 0; i < count; i++) {
+    if (!FD_ISSET(ready[i], &readfds)) fail("wrong set");
+  }
 }
 
 static void fill_pipe(int calls) {
@@ -205,18 +258,21 @@ static const struct call {
   void (*before)(int calls);
   int (*run)(int calls);
   void (*after)(int calls);
+  int max_batch;
 } calls[] = {
-    {"epoll_wait", nothing, run_epoll_wait, seen_by_epoll},
-    {"epoll_pwait2", nothing, run_epoll_pwait2, seen_by_epoll},
-    {"poll", nothing, run_poll, seen_by_poll},
-    {"ppoll", nothing, run_ppoll, seen_by_poll},
-    {"select", nothing, run_select, seen_by_select},
-    {"pselect", nothing, run_pselect, seen_by_select},
-    {"epoll_ctl", nothing, run_epoll_ctl, nothing},
-    {"read", fill_pipe, run_read, seen_by_read},
-    {"write", one_byte, run_write, drain_pipe},
-    {"recv", fill_socket, run_recv, seen_by_read},
-    {"send", one_byte, run_send, drain_socket},
+    {"epoll_wait", nothing, run_epoll_wait, seen_by_epoll, BYTES},
+    {"epoll_pwait2", nothing, run_epoll_pwait2, seen_by_epoll, BYTES},
+    {"poll", nothing, run_poll, seen_by_poll, BYTES},
+    {"ppoll", nothing, run_ppoll, seen_by_poll, BYTES},
+    {"select", nothing, run_select, seen_by_select, BYTES},
+    {"pselect", nothing, run_pselect, seen_by_select, BYTES},
+    {"epoll_ctl(ADD)", nothing, run_epoll_ctl_add, delete_quiet, MAX_QUIET},
+    {"epoll_ctl(MOD)", nothing, run_epoll_ctl_mod, nothing, BYTES},
+    {"epoll_ctl(DEL)", add_quiet, run_epoll_ctl_del, nothing, MAX_QUIET},
+    {"read", fill_pipe, run_read, seen_by_read, BYTES},
+    {"write", one_byte, run_write, drain_pipe, BYTES},
+    {"recv", fill_socket, run_recv, seen_by_read, BYTES},
+    {"send", one_byte, run_send, drain_socket, BYTES},
 };
 
 static int64_t now(void) {
@@ -235,8 +291,9 @@ static double median(double* values, int count) {
   return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static void measure(const struct call* call, int batch, int milliseconds) {
+static void measure(const struct call* call, int ready_count, int batch, int milliseconds) {
   static double times[MAX_BATCHES];
+  choose(ready_count);
   int batches = 0;
   for (int64_t end = now() + milliseconds * INT64_C(1000000); batches == 0 || (now() < end && batches < MAX_BATCHES);) {
     call->before(batch);
@@ -247,6 +304,7 @@ static void measure(const struct call* call, int batch, int milliseconds) {
     call->after(batch);
     times[batches++] = (double)time / batch;
   }
+  close(epfd);
   printf("{\"call\":\"%s\",\"ns\":%.3f,\"batches\":%d}\n", call->name, median(times, batches), batches);
 }
 
@@ -260,15 +318,16 @@ int main(int argc, char** argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
   printf("{\"threads\":%d}\n", atoi(argv[1]) + 1);
   char name[32];
-  int batch, milliseconds;
-  while (scanf("%31s %d %d", name, &batch, &milliseconds) == 3) {
+  int ready_count, batch, milliseconds;
+  while (scanf("%31s %d %d %d", name, &ready_count, &batch, &milliseconds) == 4) {
     size_t at = 0;
     while (at < sizeof calls / sizeof *calls && strcmp(calls[at].name, name) != 0) at++;
-    if (at == sizeof calls / sizeof *calls || batch < 1 || batch > BYTES) {
+    int known = at < sizeof calls / sizeof *calls && ready_count >= 1 && ready_count <= MAX_READY;
+    if (!known || batch < 1 || batch > calls[at].max_batch) {
       errno = EINVAL;
       fail(name);
     }
-    measure(&calls[at], batch, milliseconds);
+    measure(&calls[at], ready_count, batch, milliseconds);
   }
   return 0;
 }

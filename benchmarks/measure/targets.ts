@@ -21,6 +21,11 @@ export function ahead(name: string, unit: string, value: number): Target {
   return { text: `${name}: ahead of ${unit}`, value, met: value < 1 };
 }
 
+/** Nothing is judged by rows whose figures are the machine's. */
+export function unlessDisturbed(target: Target, ...rows: readonly { readonly flags: readonly string[] }[]): Target {
+  return rows.some(({ flags }) => flags.includes('disturbed')) ? { ...target, met: null } : target;
+}
+
 function verdict(met: boolean | null): string {
   if (met === null) return 'unknown';
   return met ? 'met    ' : 'NOT MET';

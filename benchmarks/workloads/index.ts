@@ -19,7 +19,7 @@ export const WORKLOADS: readonly Entry[] = [
     name: 'calls',
     about: 'what one call costs',
     seconds: { full: 60, quick: 8 },
-    load: unfinished('calls'),
+    load: async () => (await import('./calls.js')).calls,
   },
   {
     name: 'scaling',

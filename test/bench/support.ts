@@ -1,0 +1,44 @@
+/** Runs `fdmux bench`, compiled, as its users do. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+import type { BenchResult, WorkloadResult } from '../../benchmarks/workload.js';
+
+export const root: string = fileURLToPath(new URL('../..', import.meta.url));
+export const command: string = join(root, 'dist/src/cli/main.js');
+
+export interface Run {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** `fdmux bench …`, to its end. */
+export function bench(...args: string[]): Promise<Run> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [command, 'bench', ...args], { maxBuffer: 1 << 24 }, (error, stdout, stderr) => {
+      resolve({ code: typeof error?.code === 'number' ? error.code : error ? -1 : 0, stdout, stderr });
+    });
+  });
+}
+
+/** A folder for the files of one test. */
+export function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), 'fdmux-bench-'));
+  onTestFinished(() => rmSync(made, { recursive: true }));
+  return made;
+}
+
+/** Measures one workload as coarsely as it can be. */
+export async function measured(
+  name: string,
+  runs = 1,
+): Promise<Run & { result: BenchResult; workload: WorkloadResult }> {
+  const file = join(folder(), 'result.json');
+  const run = await bench(name, '--quick', '--runs', String(runs), '--json', file);
+  const result = JSON.parse(readFileSync(file, 'utf8')) as BenchResult;
+  return { ...run, result, workload: result.workloads[0] as WorkloadResult };
+}
