@@ -48,6 +48,7 @@
         {"target_name": "calls", "type": "executable", "sources": ["benchmarks/c/calls.c"]},
         {"target_name": "echo", "type": "executable", "sources": ["benchmarks/c/echo.c"]},
         {"target_name": "load", "type": "executable", "sources": ["benchmarks/c/load.c"]},
+        {"target_name": "scaling", "type": "executable", "sources": ["benchmarks/c/scaling.c"]},
       ],
     }],
   ],
