@@ -1,13 +1,17 @@
 /** `fdmux bench`: measures workload after workload, shows what came of it, and keeps it. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { canPin } from './measure/children.js';
-import { allowedCpus, describeMachine, machineLine, raiseOpenFiles, threads } from './measure/machine.js';
+import { describeMachine, raiseOpenFiles, threads } from './measure/machine.js';
+import { inPackage } from './measure/places.js';
 import { duration, Progress } from './progress.js';
-import { checkWritable, FileError, readResult, SCHEMA, VERSION, writeResult } from './report/result.js';
-import { workloadText } from './report/terminal.js';
+import { compareResults, comparisonText } from './report/compare.js';
+import { caseText } from './report/figures.js';
+import { checkWritable, readResult, SCHEMA, VERSION, write } from './report/result.js';
+import { beginning, columnsOf, targetsText, workloadText } from './report/terminal.js';
 import { rivalVersions } from './rivals/versions.js';
 import { runWorkload } from './runner.js';
-import type { BenchResult, Cell, Context, Failure, Workload, WorkloadResult } from './workload.js';
+import type { BenchResult, Cell, Context, Failure, WorkloadResult } from './workload.js';
 import { type Entry, WORKLOADS } from './workloads/index.js';
 
 export interface BenchOptions {
@@ -24,11 +28,10 @@ export interface BenchOptions {
 /** Below, a median is little more than a guess. */
 export const RUNS = 5;
 
-const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+const SIGNALS = ['SIGHUP', 'SIGINT', 'SIGTERM'] as const;
 
-function caseOf({ contestant, params }: Cell | Failure): string {
-  const where = Object.entries(params).map(([name, value]) => `${name} ${value}`);
-  return [contestant, ...where].filter(Boolean).join(', ');
+function nameOf({ contestant, params }: Cell | Failure): string {
+  return [contestant, caseText(params)].filter(Boolean).join(', ');
 }
 
 interface Renderers {
@@ -52,87 +55,94 @@ async function renderers({ html, svg }: BenchOptions): Promise<Renderers> {
   return found;
 }
 
-/** Measures what `entries` name. */
+/** What a result says before anything is measured. */
+function blank(entries: readonly Entry[], { quick, runs }: BenchOptions): BenchResult {
+  const { version } = JSON.parse(readFileSync(inPackage('package.json'), 'utf8')) as { version: string };
+  return {
+    ...{ schema: SCHEMA, version: VERSION, date: new Date().toISOString(), machine: describeMachine(), fdmux: version },
+    ...rivalVersions(),
+    options: { workloads: entries.map(({ name }) => name), quick, runs },
+    ...{ interrupted: false, workloads: [] },
+  };
+}
+
+interface Measured {
+  readonly result: BenchResult;
+  readonly code: number;
+}
+
+/** Measures what `entries` name, and prints each as it is done. */
 async function measure(
   entries: readonly Entry[],
-  { quick, runs }: BenchOptions,
+  options: BenchOptions,
   print: (text: string) => void,
-): Promise<{ result: BenchResult; code: number }> {
+): Promise<Measured> {
   // Asked first: what is done below adds threads.
   const ownThreads = threads('self');
+  const { quick, runs } = options;
   raiseOpenFiles();
-  const machine = describeMachine();
-  const context: Context = { quick, machine, cpus: canPin() ? allowedCpus() : null, threads: ownThreads };
-  const { rivals, missing } = rivalVersions();
+  const begun = blank(entries, options);
+  const { machine } = begun;
+  const context: Context = { quick, machine, cpus: canPin() ? machine.allowedCpus : null, threads: ownThreads };
 
   const interruption = new AbortController();
   let code = 0;
   const interrupt = (signal: NodeJS.Signals): void => {
-    code = SIGNALS[signal as keyof typeof SIGNALS];
+    code = 128 + constants.signals[signal];
     // Whoever asks twice does not want to wait for what has been measured.
     if (interruption.signal.aborted) process.exit(code);
     interruption.abort();
   };
-  for (const signal of Object.keys(SIGNALS)) process.on(signal, interrupt);
+  for (const signal of SIGNALS) process.on(signal, interrupt);
 
-  const date = new Date().toISOString();
-  const results: WorkloadResult[] = [];
+  const workloads: WorkloadResult[] = [];
   const progress = new Progress(process.stderr);
-  const begin = performance.now();
-  const spent = (): number => (performance.now() - begin) / 1000;
+  const columns = columnsOf(process.stdout);
+  const start = performance.now();
+  const spent = (): number => (performance.now() - start) / 1000;
   const expected = (rest: readonly Entry[]): number =>
     rest.reduce((sum, { seconds }) => sum + (quick ? seconds.quick : seconds.full) * ((runs + 1) / (RUNS + 1)), 0);
   let failed = false;
 
-  progress.aside(() => print(machineLine(machine)));
+  progress.aside(() => print(beginning(begun, columns)));
   try {
     for (const [at, entry] of entries.entries()) {
       if (interruption.signal.aborted) break;
       const rest = expected(entries.slice(at + 1));
       progress.show(entry.name, spent(), expected([entry]) + rest);
-      let workload: Workload;
       let told = -1;
-      try {
-        workload = await entry.load();
-      } catch (error) {
-        failed = true;
-        progress.say(`fdmux: ${entry.name}: ${(error as Error).message}`);
-        continue;
-      }
+      const workload = await entry.load();
       const result = await runWorkload(workload, context, runs, interruption.signal, {
         measuring(cell, round, left) {
-          progress.show(`${entry.name}: ${caseOf(cell)}`, spent(), left + rest);
+          progress.show(`${entry.name}: ${nameOf(cell)}`, spent(), left + rest);
           if (round === told) return;
           told = round;
           progress.milestone(`${entry.name}: ${round === 0 ? 'warm-up' : `round ${round} of ${runs}`}`, left + rest);
         },
         failed(failure) {
-          progress.say(`fdmux: ${entry.name}: ${[caseOf(failure), failure.message].filter(Boolean).join(': ')}`);
+          progress.say(`fdmux: ${entry.name}: ${[nameOf(failure), failure.message].filter(Boolean).join(': ')}`);
         },
       });
-      results.push(result);
+      workloads.push(result);
       failed ||= result.failures.length > 0;
-      progress.aside(() => print(workloadText(result)));
+      progress.aside(() => print(`\n${workloadText(result, columns)}`));
     }
   } finally {
     progress.end();
   }
-  print(`\n${interruption.signal.aborted ? 'interrupted after' : 'took'} ${duration(spent())}`);
-  return {
-    code: code || (failed ? 1 : 0),
-    result: {
-      schema: SCHEMA,
-      version: VERSION,
-      date,
-      machine,
-      fdmux: '0.1.0',
-      rivals,
-      missing,
-      options: { workloads: entries.map(({ name }) => name), quick, runs },
-      interrupted: interruption.signal.aborted,
-      workloads: results,
-    },
-  };
+  const interrupted = interruption.signal.aborted;
+  print(`\n${interrupted ? 'Interrupted after' : 'Took'} ${duration(spent())}`);
+  return { code: code || (failed ? 1 : 0), result: { ...begun, interrupted, workloads } };
+}
+
+/** A kept result, with the workloads that `entries` name. */
+function keep(file: string, entries: readonly Entry[], print: (text: string) => void): BenchResult {
+  const kept = readResult(file);
+  const workloads = kept.workloads.filter(({ name }) => entries.some((entry) => entry.name === name));
+  const columns = columnsOf(process.stdout);
+  print(beginning(kept, columns));
+  for (const workload of workloads) print(`\n${workloadText(workload, columns)}`);
+  return { ...kept, workloads };
 }
 
 /**
@@ -144,31 +154,23 @@ export async function bench(names: readonly string[], options: BenchOptions): Pr
   const entries = WORKLOADS.filter(({ name }) => names.length === 0 || names.includes(name));
   const files = { '--json': options.json, '--html': options.html, '--svg': options.svg };
   for (const [option, file] of Object.entries(files)) if (file !== undefined) checkWritable(option, file);
+  const earlier = options.compare === undefined ? undefined : readResult(options.compare);
   const render = await renderers(options);
   const print = (text: string): void => {
     process.stdout.write(`${text}\n`);
   };
 
-  let result: BenchResult;
-  let code = 0;
-  if (options.from === undefined) {
-    ({ result, code } = await measure(entries, options, print));
-  } else {
-    const kept = readResult(options.from);
-    result = { ...kept, workloads: kept.workloads.filter(({ name }) => entries.some((entry) => entry.name === name)) };
-    print(machineLine(result.machine));
-    for (const workload of result.workloads) print(workloadText(workload));
+  const { result, code } =
+    options.from === undefined
+      ? await measure(entries, options, print)
+      : { result: keep(options.from, entries, print), code: 0 };
+  // Whatever else may go wrong, what was measured is kept.
+  write(options.json, () => `${JSON.stringify(result, null, 2)}\n`);
+  if (result.workloads.some(({ targets }) => targets.length > 0)) print(targetsText(result));
+  if (earlier !== undefined) {
+    print(`\n${comparisonText(compareResults(earlier, result), earlier, columnsOf(process.stdout))}`);
   }
-  const write = (file: string | undefined, put: (file: string) => void): void => {
-    if (file === undefined) return;
-    try {
-      put(file);
-    } catch (error) {
-      throw new FileError(`${file} cannot be written: ${(error as Error).message}`);
-    }
-  };
-  write(options.json, (file) => writeResult(file, result));
-  write(options.html, (file) => writeFileSync(file, render.html?.(result) ?? ''));
-  write(options.svg, (file) => writeFileSync(file, render.svg?.(result) ?? ''));
+  write(options.html, () => render.html?.(result) ?? '');
+  write(options.svg, () => render.svg?.(result) ?? '');
   return code;
 }

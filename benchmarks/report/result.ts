@@ -23,8 +23,15 @@ export function checkWritable(option: string, file: string): void {
   if (!there) unlinkSync(file);
 }
 
-export function writeResult(file: string, result: BenchResult): void {
-  writeFileSync(file, `${JSON.stringify(result, null, 2)}\n`);
+/** @param text made only when there is a file to write it to @throws FileError */
+export function write(file: string | undefined, text: () => string): void {
+  if (file === undefined) return;
+  const content = text();
+  try {
+    writeFileSync(file, content);
+  } catch (error) {
+    throw new FileError(`${file} cannot be written: ${reason(error)}`);
+  }
 }
 
 type Json = Record<string, unknown>;
