@@ -34,7 +34,11 @@ export function runDelay(pid: number): number {
 /** Whoever waits longer than this part of the time for its CPU has been kept from it by something else on the machine. */
 const DISTURBED = 0.05;
 
-/** @param delay of a process in nanoseconds, within a measurement of so many milliseconds */
-export function disturbed(delay: number, milliseconds: number): Flag[] {
-  return delay > DISTURBED * milliseconds * 1e6 ? ['disturbed'] : [];
+/**
+ * @param delay of a process in nanoseconds
+ * @param milliseconds in which it came together
+ * @param share of the time from which on the figures are the machine's
+ */
+export function disturbed(delay: number, milliseconds: number, share: number = DISTURBED): Flag[] {
+  return delay > share * milliseconds * 1e6 ? ['disturbed'] : [];
 }

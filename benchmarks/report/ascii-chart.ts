@@ -48,6 +48,12 @@ function ticks(values: readonly number[], log: boolean): number[] {
   return powers.length > 1 ? powers : [low, high];
 }
 
+function tick(value: number): string {
+  const whole = Math.round(value);
+  // A power of ten that went through a logarithm is an integer only almost.
+  return Math.abs(value - whole) < 1e-9 * Math.abs(value) ? whole.toLocaleString('en-US') : number(value);
+}
+
 function lineChart(lines: readonly Line[], { log = [] }: Chart, columns: number, title: string, label: string): string {
   const [logX, logY] = [log.includes('x'), log.includes('y')];
   const scale = (value: number, isLog: boolean): number => (isLog ? Math.log10(value) : value);
@@ -62,7 +68,8 @@ function lineChart(lines: readonly Line[], { log = [] }: Chart, columns: number,
       const steps = i + 1 < scaled.length ? Math.max(1, Math.round(width / (scaled.length - 1))) : 1;
       for (let step = 0; step < steps; step++) {
         const point: [number, number] = [x + ((nextX - x) * step) / steps, y + ((nextY - y) * step) / steps];
-        letters.set(point.join(), step === 0 ? (LETTERS[at] as string) : '·');
+        const letter = LETTERS[at] as string;
+        letters.set(point.join(), step === 0 ? letter.toUpperCase() : letter);
         dense.push(point);
       }
     }
@@ -79,10 +86,10 @@ function lineChart(lines: readonly Line[], { log = [] }: Chart, columns: number,
       all.map(([, y]) => y),
       logY,
     ),
-    formatter: (value, { axis }) => number((axis === 'x' ? logX : logY) ? 10 ** value : value),
-    lineFormatter: ({ x, y, plotX, plotY }) => ({ x: plotX, y: plotY, symbol: letters.get(`${x},${y}`) ?? '·' }),
+    formatter: (value, { axis }) => tick((axis === 'x' ? logX : logY) ? 10 ** value : value),
+    lineFormatter: ({ x, y, plotX, plotY }) => ({ x: plotX, y: plotY, symbol: letters.get(`${x},${y}`) ?? ' ' }),
   });
-  const legend = lines.map(({ name }, at) => `${LETTERS[at]} ${name}`).join('   ');
+  const legend = lines.map(({ name }, at) => `${LETTERS[at]?.toUpperCase()} ${name}`).join('   ');
   return `${text
     .split('\n')
     .map((line) => line.trimEnd())
@@ -113,15 +120,17 @@ export function asciiChart(
     const found = matching(rows, chart).filter(({ params }) => typeof params[chart.x] === 'number');
     if (found.length === 0) continue;
     const facet = lastFacet(found, chart);
-    const lines = shown(facet.rows, baselines, MAX_LINES).map((name) => ({
-      name,
-      points: facet.rows
-        .filter(({ contestant }) => contestant === name)
-        .map(({ params, metrics }) => [Number(params[chart.x]), metrics[chart.y]?.median ?? 0] as const)
-        // A logarithm has no room for what is not above 0.
-        .filter(([x, y]) => (!chart.log?.includes('x') || x > 0) && (!chart.log?.includes('y') || y > 0))
-        .sort(([a], [b]) => a - b),
-    }));
+    const lines = shown(facet.rows, baselines, MAX_LINES)
+      .map((name) => ({
+        name,
+        points: facet.rows
+          .filter(({ contestant }) => contestant === name)
+          .map(({ params, metrics }) => [Number(params[chart.x]), metrics[chart.y]?.median ?? 0] as const)
+          // A logarithm has no room for what is not above 0.
+          .filter(([x, y]) => (!chart.log?.includes('x') || x > 0) && (!chart.log?.includes('y') || y > 0))
+          .sort(([a], [b]) => a - b),
+      }))
+      .filter(({ points }) => points.length > 0);
     if (lines.every(({ points }) => points.length < 3)) continue;
     const metric = metrics.find(({ name }) => name === chart.y);
     const title = [`${chart.title}, ${metric?.unit ?? ''}`, facet.title].filter(Boolean).join('; ');

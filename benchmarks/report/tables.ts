@@ -23,6 +23,8 @@ interface Grid {
   readonly lines: readonly (readonly string[])[];
 }
 
+/** Heads the ratios to the baseline that each contestant has for itself. */
+export const TWIN = '/ its twin';
 const FEW_CONTESTANTS = 4;
 
 function unique<Value>(values: readonly Value[]): Value[] {
@@ -120,14 +122,15 @@ function metricsAcross(result: WorkloadResult, block: Block, params: Params): Gr
   const { contestants, metrics } = block;
   const here = contestants.filter((contestant) => find(block, contestant, params));
   const baselines = unique(here.flatMap((contestant) => baselinesOf(result, contestant)));
-  const common = baselines.filter((name) => !Object.values(result.twins ?? {}).includes(name));
-  const twins = common.length < baselines.length;
+  const compared = (name: string): boolean => here.some((one) => find(block, one, params)?.ratios[name]);
+  const common = baselines.filter((name) => !Object.values(result.twins ?? {}).includes(name) && compared(name));
+  const twins = here.some((one) => result.twins?.[one] !== undefined);
   const first = metrics[0] as Metric;
   const head = [
     '',
     ...metrics.flatMap((metric, i) => [
       heading(metric),
-      ...(i > 0 ? [] : [...(twins ? ['/ its twin'] : []), ...common.map((name) => `/ ${name}`)]),
+      ...(i > 0 ? [] : [...(twins ? [TWIN] : []), ...common.map((name) => `/ ${name}`)]),
     ]),
   ];
   const lines = here.map((contestant) => {

@@ -5,7 +5,7 @@ import { targetLines } from '../measure/targets.js';
 import type { BenchResult, WorkloadResult } from '../workload.js';
 import { asciiChart } from './ascii-chart.js';
 import { caseText, MARKS, number, undecided } from './figures.js';
-import { tables } from './tables.js';
+import { TWIN, tables } from './tables.js';
 
 const MIN_COLUMNS = 80;
 const MAX_COLUMNS = 120;
@@ -43,14 +43,16 @@ export function beginning({ machine, rivals, missing, fdmux, date }: BenchResult
 }
 
 /** What the marks that are there mean. */
-function legend({ rows, rounds, twins }: WorkloadResult): string[] {
+function legend({ rows, rounds }: WorkloadResult, tables: readonly string[]): string[] {
   const flagged = (flag: string): boolean => rows.some(({ flags }) => (flags as readonly string[]).includes(flag));
   const ratios = rows.flatMap((row) => Object.values(row.ratios).flatMap((byMetric) => Object.values(byMetric)));
   return [
     rounds > 1
       ? `Medians of ${rounds} rounds, ±: how far the farthest round lies off; ratios are medians of those within each round.`
       : 'One round: nothing is known of how far another would lie off.',
-    ...(twins ? ['Its twin: the baseline that does the same in the same way.'] : []),
+    ...(tables.some((text) => text.includes(TWIN))
+      ? ['Its twin: the baseline that does the same in the same way.']
+      : []),
     ...(ratios.some(undecided)
       ? [`${MARKS.undecided} the rounds do not agree on who is ahead: the spread exceeds the difference.`]
       : []),
@@ -68,11 +70,12 @@ function legend({ rows, rounds, twins }: WorkloadResult): string[] {
 export function workloadText(result: WorkloadResult, columns: number): string {
   const parts = [`${result.name}: ${result.title}\n${wrapped(result.question, columns)}`];
   if (result.rows.length > 0) {
-    parts.push(...tables(result, columns));
+    const laidOut = tables(result, columns);
+    parts.push(...laidOut);
     const chart = asciiChart(result, columns);
     if (chart !== undefined) parts.push(chart);
     parts.push(
-      legend(result)
+      legend(result, laidOut)
         .map((line) => wrapped(line, columns, '  '))
         .join('\n'),
     );

@@ -1,5 +1,5 @@
-/** npm epoll, for bench:delivery. */
-import { serve } from '../workloads/delivery.js';
+/** npm epoll, for the workload delivery. */
+import { serve } from '../workloads/delivery-serve.js';
 import { loadEpoll } from './epoll.js';
 
 const { Epoll } = loadEpoll();

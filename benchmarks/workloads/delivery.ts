@@ -1,109 +1,179 @@
-/** What the processes of bench:delivery are asked and answer, and what their rounds say. */
-import { createInterface } from 'node:readline';
-import * as sys from '../../src/sys/index.js';
-import type { Child } from '../measure/children.js';
-import { ratio, type Spread, spread } from '../measure/statistics.js';
+/**
+ * `delivery`: from the kernel to a JavaScript callback on Node.js's event loop. What an event costs where level-triggered
+ * descriptors are always ready, and how long a write in another process takes to reach the callback.
+ */
+import { type Child, start } from '../measure/children.js';
+import { besides, isMissing } from '../measure/places.js';
+import { disturbed, runDelay } from '../measure/process-cpu.js';
+import { atLeast, atMost, type Target, unlessDisturbed } from '../measure/targets.js';
+import { findEpoll } from '../rivals/epoll.js';
+import type { Cell, Contest, Context, Params, Row, Sample, Workload } from '../workload.js';
+import type { LatencyAnswer, LatencyOrder } from './delivery-latency.js';
+import type { EventsAnswer, EventsOrder } from './delivery-serve.js';
 
 /** How many descriptors are ready at once. */
-export const READY = [1, 8, 64] as const;
+const READY = [1, 8, 64] as const;
+const RIVAL = 'npm epoll';
+const NET_SOCKET = "net.Socket 'readable'";
+/** `epoll_wait`, in a loop that blocks, is what the kernel alone takes. */
+const OWN = ['Epoll.watch', 'watch(fd)', 'for await', 'epoll_wait'] as const;
+const OWN_LATENCY = ['Epoll.watch', 'watch(fd)'] as const;
 
-/** Starts handing over events; calls `told` for each, with its descriptor, until it answers false. */
-export type Way = (fds: readonly number[], told: (fd: number) => boolean) => void;
+/** How many times faster than npm epoll, by contestant and number of ready descriptors. */
+const LIMITS: readonly [string, number, number][] = [
+  ['Epoll.watch', 1, 10],
+  ['Epoll.watch', 64, 100],
+  ['watch(fd)', 1, 7],
+];
+/** No worse than, allowing for what two rounds of the same differ by. */
+const LATENCY_LIMIT = 1.05;
+/** For how long events are told in one measurement, in milliseconds. */
+const MILLISECONDS = { full: 400, quick: 50 };
+/** Writes in one measurement. */
+const WRITES = { full: 1000, quick: 150 };
+/** From one write to the next, on average, in seconds: half of it at least, and as much again by chance. */
+const PAUSE = 1.15e-3;
 
-/** One answer: so many events in so long. */
-interface Answer {
-  events: number;
-  ns: number;
+const EVENTS: Params = { part: 'events' };
+const LATENCY: Params = { part: 'latency' };
+
+/** A 99th percentile shows what happens to one write in a hundred. */
+const LATENCY_DISTURBED = 0.01;
+
+/** @returns what was measured, and whether the processes waited for a CPU meanwhile */
+async function watched(children: readonly Child[], measure: () => Promise<Sample>, share?: number): Promise<Sample> {
+  const delay = (): number => children.reduce((sum, { pid }) => sum + runDelay(pid), 0);
+  const before = delay();
+  const begin = performance.now();
+  const sample = await measure();
+  return { ...sample, flags: disturbed(delay() - before, performance.now() - begin, share) };
 }
 
-/** A check of the clock costs as much as an event. */
-const EVENTS_A_CHECK = 64;
+function events(child: Child, contestant: string, ready: number, milliseconds: number): Cell {
+  return {
+    ...{ contestant, params: { ...EVENTS, ready }, seconds: milliseconds / 1000 },
+    measure: () =>
+      watched([child], async () => {
+        child.say(JSON.stringify({ way: contestant, ready, milliseconds } satisfies EventsOrder));
+        const { events, ns } = JSON.parse(await child.line()) as EventsAnswer;
+        return { metrics: { ns: ns / events } };
+      }),
+  };
+}
 
-function measure(way: Way, ready: number, milliseconds: number): Promise<Answer> {
-  const pipes = Array.from({ length: ready }, () => {
-    const pipefd = new Int32Array(2);
-    if (sys.pipe2(pipefd, sys.O_CLOEXEC) < 0) throw new Error('pipe2 failed');
-    sys.write(pipefd[1] as number, Buffer.from('x'));
-    return [pipefd[0] as number, pipefd[1] as number] as const;
-  });
-  const fds = pipes.map(([fd]) => fd);
-  const seen = new Uint32Array(Math.max(...fds) + 1);
-  let events = 0;
-  let start = 0n;
-  const length = BigInt(milliseconds) * 1_000_000n;
-  return new Promise((resolve, reject) => {
-    way(fds, (fd) => {
-      seen[fd] = (seen[fd] as number) + 1;
-      if (++events % EVENTS_A_CHECK !== 0) return true;
-      if (start === 0n) {
-        start = process.hrtime.bigint();
-        events = 0;
-        return true;
-      }
-      const ns = process.hrtime.bigint() - start;
-      if (ns < length) return true;
-      setImmediate(() => {
-        for (const both of pipes) for (const one of both) sys.close(one);
-        const forgotten = fds.filter((fd) => seen[fd] === 0).length;
-        if (forgotten > 0) reject(new Error(`${forgotten} of ${ready} ready descriptors were never told`));
-        else resolve({ events, ns: Number(ns) });
-      });
-      return false;
+function latency(child: Child, writer: Child, contestant: string, writes: number): Cell {
+  return {
+    ...{ contestant, params: LATENCY, seconds: writes * PAUSE },
+    measure: () =>
+      watched(
+        [child, writer],
+        async () => {
+          child.say(JSON.stringify({ way: contestant, writes } satisfies LatencyOrder));
+          await child.line();
+          writer.say(String(writes));
+          const answer = JSON.parse(await child.line()) as LatencyAnswer;
+          if (answer.writes !== writes) throw new Error(`${writes} were written, ${answer.writes} came`);
+          const at = (quantile: number) => answer.quantiles.find(([known]) => known === quantile)?.[1] ?? Number.NaN;
+          return { metrics: { median: at(0.5), p99: at(0.99) }, quantiles: answer.quantiles };
+        },
+        LATENCY_DISTURBED,
+      ),
+  };
+}
+
+async function open({ quick }: Context): Promise<Contest> {
+  const size = quick ? 'quick' : 'full';
+  const missing: Record<string, string> = {};
+  // Not pinned: npm epoll has a thread of its own, and writer and reader are two processes.
+  const node = (path: string, ...args: string[]): Child => {
+    return start(process.execPath, [besides(import.meta.url, path), ...args]);
+  };
+  const own = node('./delivery-events.js');
+  await own.line();
+  const children = [own];
+  const contestants: [string, Child][] = OWN.map((name) => [name, own]);
+  const rival = findEpoll();
+  if (isMissing(rival)) {
+    missing[RIVAL] = rival.missing;
+  } else {
+    const child = node('../rivals/delivery-epoll.js');
+    await child.line();
+    children.push(child);
+    contestants.push([RIVAL, child]);
+  }
+  const reader = node('./delivery-latency.js');
+  const writer = node('./delivery-latency-writer.js', await reader.line());
+  await writer.line();
+  children.push(reader, writer);
+  return {
+    cells: [
+      ...READY.flatMap((ready) => contestants.map(([name, child]) => events(child, name, ready, MILLISECONDS[size]))),
+      ...[...OWN_LATENCY, NET_SOCKET].map((name) => latency(reader, writer, name, WRITES[size])),
+    ],
+    missing,
+    notes: ['Not pinned: npm epoll waits in a thread of its own, and whoever writes is another process.'],
+    async close() {
+      await Promise.all(children.map((child) => child.end()));
+    },
+  };
+}
+
+function judge(rows: readonly Row[]): Target[] {
+  const find = (contestant: string, ready?: number): Row | undefined => {
+    const part = ready === undefined ? LATENCY.part : EVENTS.part;
+    return rows.find((row) => {
+      return row.contestant === contestant && row.params.part === part && row.params.ready === ready;
     });
-  });
-}
-
-/** A contestant's process: answers each line `{ way, ready, milliseconds }`. */
-export async function serve(ways: Readonly<Record<string, Way>>): Promise<void> {
-  console.log('ready');
-  for await (const line of createInterface({ input: process.stdin })) {
-    const { way, ready, milliseconds } = JSON.parse(line) as { way: string; ready: number; milliseconds: number };
-    console.log(JSON.stringify(await measure(ways[way] as Way, ready, milliseconds)));
+  };
+  const targets: Target[] = [];
+  for (const [name, ready, limit] of LIMITS) {
+    const row = find(name, ready);
+    const rival = find(RIVAL, ready);
+    const ratio = row?.ratios[RIVAL]?.ns;
+    if (row === undefined || rival === undefined || ratio === undefined) continue;
+    const target = atLeast(`${name}, ${ready} ready, times faster`, limit, RIVAL, 1 / ratio.median);
+    targets.push(unlessDisturbed(target, row, rival));
   }
-}
-
-export interface Contestant {
-  name: string;
-  child: Child;
-}
-
-/** ns an event, by `ready` and contestant. */
-export type Round = Map<number, Map<string, number>>;
-
-/** Every contestant once for each number of ready descriptors; who begins changes from round to round. */
-export async function playRound(
-  contestants: readonly Contestant[],
-  round: number,
-  milliseconds: number,
-): Promise<Round> {
-  const played: Round = new Map();
-  for (const ready of READY) {
-    const figures = new Map<string, number>();
-    const first = round % contestants.length;
-    for (const { name, child } of [...contestants.slice(first), ...contestants.slice(0, first)]) {
-      child.say(JSON.stringify({ way: name, ready, milliseconds }));
-      const { events, ns } = JSON.parse(await child.line()) as Answer;
-      figures.set(name, ns / events);
-    }
-    played.set(ready, figures);
+  const net = find(NET_SOCKET);
+  for (const name of OWN_LATENCY) {
+    const row = find(name);
+    const ratio = row?.ratios[NET_SOCKET];
+    if (row === undefined || net === undefined || !ratio?.median || !ratio.p99) continue;
+    const judged = [
+      atMost(`${name}, median latency`, LATENCY_LIMIT, NET_SOCKET, ratio.median.median),
+      atMost(`${name}, 99th percentile`, LATENCY_LIMIT, NET_SOCKET, ratio.p99.median),
+    ];
+    targets.push(...judged.map((target) => unlessDisturbed(target, row, net)));
   }
-  return played;
+  return targets;
 }
 
-export interface DeliveryFigures {
-  ready: number;
-  /** ns an event. */
-  ns: Record<string, Spread>;
-  /** How many times faster than the baseline, round by round. */
-  faster: Record<string, Spread>;
-}
-
-export function summarise(rounds: readonly Round[], names: readonly string[], baseline: string): DeliveryFigures[] {
-  return READY.map((ready) => {
-    const of = (name: string) => rounds.map((round) => round.get(ready)?.get(name) as number);
-    const ns = Object.fromEntries(names.map((name) => [name, spread(of(name))]));
-    const others = names.includes(baseline) ? names.filter((name) => name !== baseline) : [];
-    const faster = Object.fromEntries(others.map((name) => [name, ratio(of(baseline), of(name))]));
-    return { ready, ns, faster };
-  });
-}
+export const delivery: Workload = {
+  name: 'delivery',
+  title: "From the kernel to a callback on Node.js's event loop",
+  question:
+    'What does an event cost until JavaScript is told of it, and how long does it take from a write in another process?',
+  params: [
+    { name: 'part', label: 'what is measured' },
+    { name: 'ready', label: 'ready descriptors' },
+  ],
+  metrics: [
+    { name: 'ns', label: 'time an event', unit: 'ns', better: 'lower' },
+    { name: 'median', label: 'median latency', unit: 'µs', better: 'lower' },
+    { name: 'p99', label: '99th percentile', unit: 'µs', better: 'lower' },
+  ],
+  baselines: [RIVAL, NET_SOCKET],
+  charts: [
+    {
+      ...{ name: 'events', title: 'Time an event, by how many descriptors are ready', kind: 'line' },
+      ...{ x: 'ready', y: 'ns', log: ['x', 'y'], where: EVENTS },
+    },
+    {
+      ...{ name: 'latency', title: 'From a write in another process to the callback', kind: 'distribution' },
+      ...{ x: 'part', y: 'median', where: LATENCY },
+    },
+  ],
+  open,
+  judge,
+  claims: () => [],
+};

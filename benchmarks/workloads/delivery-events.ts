@@ -1,7 +1,7 @@
-/** fdmux's three ways from the kernel to a callback, and what the kernel alone takes, for bench:delivery. */
+/** fdmux's three ways from the kernel to a callback, and what the kernel alone takes, for the workload delivery. */
 import { EPOLLIN, Epoll, type Watch, watch } from '../../src/index.js';
 import * as sys from '../../src/sys/index.js';
-import { serve } from './delivery.js';
+import { serve } from './delivery-serve.js';
 
 function setOf(fds: readonly number[]): Epoll {
   const epoll = new Epoll();
