@@ -49,6 +49,7 @@
         {"target_name": "echo", "type": "executable", "sources": ["benchmarks/c/echo.c"]},
         {"target_name": "load", "type": "executable", "sources": ["benchmarks/c/load.c"]},
         {"target_name": "scaling", "type": "executable", "sources": ["benchmarks/c/scaling.c"]},
+        {"target_name": "http-load", "type": "executable", "sources": ["benchmarks/c/http-load.c"]},
       ],
     }],
   ],

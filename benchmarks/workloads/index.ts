@@ -49,7 +49,7 @@ export const WORKLOADS: readonly Entry[] = [
     name: 'http',
     about: 'one page by every kind of server',
     seconds: { full: 120, quick: 18 },
-    load: unfinished('http'),
+    load: async () => (await import('./http.js')).http,
   },
   {
     name: 'delivery',
