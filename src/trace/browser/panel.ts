@@ -211,15 +211,17 @@ export class Panel {
     const top = row * this.#height;
     const middle = this.#middle(row);
     out.push(`<line class="rule" x1="0" x2="${width}" y1="${top + this.#height}" y2="${top + this.#height}"/>`);
+    const lives: string[] = [];
     let drawn = Number.NEGATIVE_INFINITY;
     for (const { opened, closed } of this.#lanesOf[row] as Lane[]) {
       if ((opened ?? begin) + shift > last || (closed ?? last) + shift < begin) continue;
       const from = Math.max(opened === null ? left : Math.max(x(opened + shift), left), drawn);
       const to = closed === null ? width : Math.min(x(closed + shift), width);
       if (to - from < 0.5) continue;
-      out.push(`<line class="life" x1="${round(from)}" x2="${round(to)}" y1="${middle}" y2="${middle}"/>`);
+      lives.push(`M${round(from)} ${middle}H${round(to)}`);
       drawn = to;
     }
+    if (lives.length > 0) out.push(`<path class="life" d="${lives.join('')}"/>`);
     const ends = { readable: Number.NEGATIVE_INFINITY, writable: Number.NEGATIVE_INFINITY };
     for (const { way, start, end } of this.#spellsOf[row] as Spell[]) {
       if (start + shift > last || (end ?? last) + shift < begin) continue;
@@ -309,6 +311,7 @@ export class Panel {
         const at = this.#end(call) + shift;
         if (at >= begin && at <= end && this.#isShown(call)) places.push({ px: x(at), call, again });
       }
+      const ticks: string[] = [];
       let before = Number.NEGATIVE_INFINITY;
       for (const [i, { px, call, again }] of places.entries()) {
         const next = places[i + 1]?.px ?? Number.POSITIVE_INFINITY;
@@ -316,7 +319,7 @@ export class Panel {
           // No room for a triangle.
           if (px - before >= 1) {
             before = px;
-            out.push(`<line class="told" x1="${round(px)}" x2="${round(px)}" y1="${y}" y2="${y + 4}"/>`);
+            ticks.push(`M${round(px)} ${y}v4`);
           }
           continue;
         }
@@ -326,6 +329,7 @@ export class Panel {
           `<line class="tie" x1="${round(px)}" x2="${round(px)}" y1="${wait}" y2="${y + 4}"/><path class="told${again ? ' again' : ''}" d="M${round(px - 4)} ${y - 1}h8l-4 7z"/>`,
         );
       }
+      if (ticks.length > 0) out.push(`<path class="tick" d="${ticks.join('')}"/>`);
     }
     return out.join('');
   }
