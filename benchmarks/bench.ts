@@ -85,15 +85,21 @@ async function measure(
   const { machine } = begun;
   const context: Context = { quick, machine, cpus: canPin() ? machine.allowedCpus : null, threads: ownThreads };
 
+  const loaded = await Promise.all(entries.map(({ load }) => load()));
+
   const interruption = new AbortController();
   let code = 0;
   const interrupt = (signal: NodeJS.Signals): void => {
-    code = 128 + constants.signals[signal];
+    const number = 128 + constants.signals[signal];
     // Whoever asks twice does not want to wait for what has been measured.
-    if (interruption.signal.aborted) process.exit(code);
+    if (interruption.signal.aborted) process.exit(number);
+    code = number;
     interruption.abort();
   };
+  // Whoever reads has had enough; the files are still to be written.
+  const unread = (): void => interrupt('SIGPIPE');
   for (const signal of SIGNALS) process.on(signal, interrupt);
+  process.stdout.once('error', unread).on('error', () => {});
 
   const workloads: WorkloadResult[] = [];
   const progress = new Progress(process.stderr);
@@ -102,36 +108,36 @@ async function measure(
   const spent = (): number => (performance.now() - start) / 1000;
   const expected = (rest: readonly Entry[]): number =>
     rest.reduce((sum, { seconds }) => sum + (quick ? seconds.quick : seconds.full) * ((runs + 1) / (RUNS + 1)), 0);
-  let failed = false;
 
   progress.aside(() => print(beginning(begun, columns)));
   try {
-    for (const [at, entry] of entries.entries()) {
+    for (const [at, workload] of loaded.entries()) {
       if (interruption.signal.aborted) break;
+      const { name } = workload;
       const rest = expected(entries.slice(at + 1));
-      progress.show(entry.name, spent(), expected([entry]) + rest);
+      progress.show(name, spent(), expected(entries.slice(at)));
       let told = -1;
-      const workload = await entry.load();
       const result = await runWorkload(workload, context, runs, interruption.signal, {
         measuring(cell, round, left) {
-          progress.show(`${entry.name}: ${nameOf(cell)}`, spent(), left + rest);
+          progress.show(`${name}: ${nameOf(cell)}`, spent(), left + rest);
           if (round === told) return;
           told = round;
-          progress.milestone(`${entry.name}: ${round === 0 ? 'warm-up' : `round ${round} of ${runs}`}`, left + rest);
+          progress.milestone(`${name}: ${round === 0 ? 'warm-up' : `round ${round} of ${runs}`}`, left + rest);
         },
         failed(failure) {
-          progress.say(`fdmux: ${entry.name}: ${[nameOf(failure), failure.message].filter(Boolean).join(': ')}`);
+          progress.say(`fdmux: ${name}: ${[nameOf(failure), failure.message].filter(Boolean).join(': ')}`);
         },
       });
       workloads.push(result);
-      failed ||= result.failures.length > 0;
       progress.aside(() => print(`\n${workloadText(result, columns)}`));
     }
   } finally {
     progress.end();
+    for (const signal of SIGNALS) process.off(signal, interrupt);
   }
   const interrupted = interruption.signal.aborted;
   print(`\n${interrupted ? 'Interrupted after' : 'Took'} ${duration(spent())}`);
+  const failed = workloads.some(({ failures, rows }) => failures.length > 0 || (rows.length === 0 && !interrupted));
   return { code: code || (failed ? 1 : 0), result: { ...begun, interrupted, workloads } };
 }
 

@@ -24,15 +24,17 @@ export interface Observer {
   begun?(seconds: number, rounds: number): void;
   /** @param round 0 is the warm-up @param left seconds, about */
   measuring?(cell: Cell, round: number, left: number): void;
-  measured?(cell: Cell, round: number, left: number): void;
   failed?(failure: Failure): void;
 }
 
 /** Why a measurement was given up: the run was interrupted. */
 class Interrupted extends Error {}
 
-/** How long a workload may take to close after it was interrupted, in milliseconds. */
-const CLOSING = 3000;
+/** How long a workload may take to close, in milliseconds, and how long when somebody waits for its end. */
+const CLOSING = 15_000;
+const INTERRUPTED = 1000;
+/** What the machine disturbed is taken again, for as long as this part of the plan. */
+const EXTRA = 0.2;
 /** A key on the terminal reaches everybody at once: who dies of it may be heard of before it is. */
 const HEARSAY = 100;
 
@@ -128,10 +130,7 @@ export function rowsOf(workload: Workload, measured: ReadonlyMap<Cell, Samples>)
   });
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
+/** Waits for something, but not longer than so many milliseconds. */
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<void>((resolve) => {
@@ -161,51 +160,65 @@ export async function runWorkload(
   const failures: Failure[] = [];
   const measured = new Map<Cell, Samples>();
   let contest: Contest | undefined;
+  let repeated = 0;
 
+  const over = new AbortController();
   const interrupted = new Promise<never>((_, reject) => {
-    const give = () => reject(new Interrupted());
-    if (signal.aborted) give();
-    else signal.addEventListener('abort', give, { once: true });
+    signal.addEventListener('abort', () => reject(new Interrupted()), { signal: over.signal });
   });
   interrupted.catch(() => {});
-  /** @returns `undefined` when it failed, which is noted */
+  const fail = (cell: Cell | undefined, error: unknown): void => {
+    const failure = {
+      contestant: cell?.contestant ?? null,
+      params: cell?.params ?? {},
+      message: error instanceof Error ? error.message : String(error),
+    };
+    failures.push(failure);
+    observer.failed?.(failure);
+  };
+  /** @returns `undefined` when it failed, which is noted @throws Interrupted */
   const attempt = async <T>(cell: Cell | undefined, work: () => Promise<T>): Promise<T | undefined> => {
+    if (signal.aborted) throw new Interrupted();
     try {
-      const promise = work();
-      promise.catch(() => {});
-      return await Promise.race([promise, interrupted]);
+      return await Promise.race([work(), interrupted]);
     } catch (error) {
       if (error instanceof Interrupted) throw error;
       await within(HEARSAY, interrupted);
-      const failure = {
-        contestant: cell?.contestant ?? null,
-        params: cell?.params ?? {},
-        message: messageOf(error),
-      };
-      failures.push(failure);
-      observer.failed?.(failure);
+      fail(cell, error);
       return undefined;
     }
   };
 
-  const play = async (cells: readonly Cell[], warmsUp: boolean): Promise<void> => {
-    const total = cells.reduce((sum, { seconds }) => sum + seconds, 0);
+  const play = async ({ cells, warmsUp = false }: Contest): Promise<void> => {
     const first = warmsUp ? 1 : 0;
-    observer.begun?.(total * (rounds + 1 - first), rounds);
+    const total = cells.reduce((sum, { seconds }) => sum + seconds, 0);
+    const planned = total * (rounds + 1 - first);
+    observer.begun?.(planned, rounds);
     const start = performance.now();
     const out = new Set<string>();
     let done = 0;
+    let extra = 0;
+    // What it has taken so far says better than the plan how long the rest takes.
     const left = (): number => {
-      const planned = total * (rounds + 1 - first);
-      // What it has taken so far says better than the plan how long the rest takes.
       const pace = done > total / 2 ? (performance.now() - start) / 1000 / done : 1;
       return (planned - done) * pace;
+    };
+    const take = async (cell: Cell, round: number): Promise<Sample | undefined> => {
+      const measure = () => attempt(cell, async () => checked(await cell.measure(), workload));
+      const sample = await measure();
+      const again = round > 0 && sample?.flags?.includes('disturbed') && extra + cell.seconds <= planned * EXTRA;
+      if (!again) return sample;
+      extra += cell.seconds;
+      repeated++;
+      // Whatever its figures are: the flags alone decide.
+      const second = await measure();
+      return second?.flags?.includes('disturbed') ? sample : second;
     };
     for (let round = first; round <= rounds; round++) {
       for (const cell of order(cells, round)) {
         if (!out.has(cell.contestant)) {
           observer.measuring?.(cell, round, left());
-          const sample = await attempt(cell, async () => checked(await cell.measure(), workload));
+          const sample = await take(cell, round);
           if (sample === undefined) {
             out.add(cell.contestant);
             measured.delete(cell);
@@ -214,7 +227,6 @@ export async function runWorkload(
           }
         }
         done += cell.seconds;
-        observer.measured?.(cell, round, left());
       }
     }
   };
@@ -223,37 +235,47 @@ export async function runWorkload(
     contest = await attempt(undefined, () => workload.open(context));
     if (contest !== undefined) {
       for (const cell of contest.cells) measured.set(cell, new Map());
-      await play(contest.cells, contest.warmsUp ?? false);
+      await play(contest);
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
     await endChildren();
   } finally {
-    if (contest !== undefined) {
-      const closing = contest.close();
-      // It may miss what was ended under its feet.
-      if (signal.aborted)
-        await within(
-          CLOSING,
-          closing.catch(() => {}),
-        );
-      else await attempt(undefined, () => within(CLOSING, closing)).catch(() => {});
-    }
+    const closing = contest?.close().catch((error: unknown) => {
+      // Interrupted, it may miss what was ended under its feet.
+      if (!signal.aborted) fail(undefined, error);
+    });
+    await within(signal.aborted ? INTERRUPTED : CLOSING, closing ?? Promise.resolve());
     await endChildren();
+    over.abort();
   }
 
   const rows = rowsOf(workload, measured);
+  /** Part of a result may be too little to say something of. */
+  const say = <T>(tell: (rows: readonly Row[]) => T[]): T[] => {
+    if (rows.length === 0) return [];
+    try {
+      return tell(rows);
+    } catch (error) {
+      if (!signal.aborted) fail(undefined, error);
+      return [];
+    }
+  };
+  const targets = say((rows) => workload.judge(rows));
+  const claims = say((rows) => workload.claims(rows));
+  const { name, title, question, params, metrics, baselines, twins, charts } = workload;
   return {
-    ...{ name: workload.name, title: workload.title, question: workload.question },
-    ...{ params: workload.params, metrics: workload.metrics, baselines: workload.baselines, charts: workload.charts },
-    ...(workload.twins && { twins: workload.twins }),
-    rounds,
+    ...{ name, title, question, params, metrics, baselines, charts, rounds },
+    ...(twins && { twins }),
     seconds: (performance.now() - begin) / 1000,
     rows,
     missing: contest?.missing ?? {},
-    notes: contest?.notes ?? [],
+    notes: [
+      ...(contest?.notes ?? []),
+      ...(repeated > 0 ? [`${repeated} measurements were disturbed by something else, and taken again.`] : []),
+    ],
     failures,
-    targets: rows.length > 0 ? workload.judge(rows) : [],
-    claims: rows.length > 0 ? workload.claims(rows) : [],
+    targets,
+    claims,
   };
 }
