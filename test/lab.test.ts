@@ -6,6 +6,7 @@ import { experiment, type Lab } from '../src/lab/harness.js';
 import { experiments, list, Report, run, runAll, runOne } from '../src/lab/index.js';
 
 const COMMAND = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url));
+const STRACE = '/usr/bin/strace';
 
 function fdmux(...args: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [COMMAND, 'lab', ...args], {
@@ -273,6 +274,28 @@ describe('fdmux lab', () => {
     expect(stdout).toContain('As expected on Linux');
     expect(stdout).toContain('src/lab/level-and-edge.ts\n  function run(');
     expect(JSON.parse(fdmux('level-and-edge', '--json').stdout).verdict).toBe('as expected');
+  });
+
+  test.skipIf(!existsSync(STRACE))('on a kernel that does otherwise says so, and ends with exit code 1', () => {
+    // strace lets dup fail, which the kernel would not have done.
+    const other = [
+      '-f',
+      '-o',
+      '/dev/null',
+      '-e',
+      'trace=dup',
+      '-e',
+      'inject=dup:error=EMFILE',
+      process.execPath,
+      COMMAND,
+    ];
+    const { status, stdout } = spawnSync(STRACE, [...other, 'lab', 'closed-dup'], { encoding: 'utf8' });
+    expect(status).toBe(1);
+    expect(stdout).toContain('dup(');
+    expect(stdout).toMatch(/= -1 EMFILE[\s\S]*✗ it is told, under the number that is closed: expected 1, saw 0/);
+    expect(stdout).toMatch(/^Otherwise on Linux /m);
+    const json = spawnSync(STRACE, [...other, 'lab', 'closed-dup', '--json'], { encoding: 'utf8' });
+    expect([json.status, JSON.parse(json.stdout).verdict]).toEqual([1, 'otherwise']);
   });
 
   test('with an unknown name, or too much, is one clear line and exit code 2', () => {

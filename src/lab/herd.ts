@@ -24,8 +24,9 @@ async function run({ sys, say, show, expect, listener, client, pipe, epoll, chil
     await sleep(200);
     sys.close(end);
     const woken = await Promise.all(waiters.map((waiter) => waiter.told()));
-    show(`told of the client: ${woken.join(', ')}`);
-    return woken.filter((told) => told === true).length;
+    const count = woken.filter((told) => told === true).length;
+    show(`woken by one client: ${count} of ${WAITERS} processes`);
+    return count;
   };
 
   say(`${WAITERS} processes share a listener, each with an epoll set of its own. They sleep; one client connects.`);

@@ -79,9 +79,15 @@ function run({ sys, say, show, expect, needs, quietly, pipe, pair, epoll, median
     sys.close(idle);
     sys.close(writer);
   });
-  expect(`poll visits and answers all ${MANY} (POLLNVAL for the closed)`, quietly(many.poll), MANY);
-  expect('select meets the first of them and gives up: EBADF', quietly(many.select), -sys.EBADF);
-  expect('epoll looks at one: the closed ones have left its set', quietly(many.epoll), 1);
+  const told = { poll: quietly(many.poll), select: quietly(many.select), epoll: quietly(many.epoll) };
+  show(`poll([{fd=…, events=POLLIN}, … ${MANY} of them], ${MANY}, 0) = ${told.poll}`);
+  expect(`poll visits and answers all ${MANY} (POLLNVAL for the closed)`, told.poll, MANY);
+  show(
+    `select(…, [${MANY} descriptors], NULL, NULL, {tv_sec=0, tv_usec=0}) = ${told.select === -sys.EBADF ? '-1 EBADF' : told.select}`,
+  );
+  expect('select meets the first of them and gives up: EBADF', told.select, -sys.EBADF);
+  show(`epoll_wait(…, 64, 0) = ${told.epoll}`);
+  expect('epoll looks at one: the closed ones have left its set', told.epoll, 1);
 
   return (
     `select and poll, at every call: from ${FEW} to ${MANY} descriptors their time grew ${growth.select.toFixed(0)} and ` +
