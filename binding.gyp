@@ -23,6 +23,7 @@
             "src-native/owned.cc",
             "src-native/loop.cc",
             "src-native/wakeups.cc",
+            "src-native/trace.cc",
           ],
           "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
           "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS"],

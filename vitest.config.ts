@@ -10,6 +10,7 @@ export default defineConfig({
       { find: /^fdmux\/compat\/epoll$/, replacement: source('compat/epoll.ts') },
       { find: /^fdmux\/selectors$/, replacement: source('selectors/index.ts') },
       { find: /^fdmux\/sys$/, replacement: source('sys/index.ts') },
+      { find: /^fdmux\/trace$/, replacement: source('trace/index.ts') },
     ],
   },
   test: {

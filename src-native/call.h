@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include "trace.h"
+
 namespace fdmux {
 
 // Memory of a caller (EpollEvents, PollFds, FdSet, SockAddr): an ArrayBuffer that nobody else can reach, so that
@@ -49,6 +51,8 @@ struct Thread {
   // Only the main thread may block in one single call: Node.js waits for a worker to leave native code
   // before worker.terminate() or process.exit() come back.
   bool worker;
+  // As the kernel knows it: gettid(2).
+  uint32_t id;
   double* frame;
   std::shared_ptr<Memories> memories;
   std::vector<uint8_t> scratch;
@@ -58,6 +62,12 @@ struct Thread {
   std::vector<Watcher*> watchers{};
   // Each signal that writes into a pipe of this thread's, and the pipe.
   std::vector<std::pair<int, int>> signals{};
+  // Who traces this thread, and whether anybody does; the record under way, and sets as select found them.
+  bool tracing = false;
+  int last_trace = 0;
+  std::vector<std::shared_ptr<Trace>> traces{};
+  std::vector<uint8_t> record{};
+  std::vector<uint8_t> before{};
 
   // Whether JavaScript is being ended on this thread. Node-API has no such question; a script that cannot
   // be run is the answer.
@@ -123,7 +133,13 @@ bool ReadParameter(const Thread& thread, size_t place, napi_value** next, T* out
   }
 }
 
-template <auto function, typename... Parameters, size_t... place>
+// Makes a system call, and has it recorded where somebody traces.
+template <auto function, typename... Parameters>
+long Make(Thread& thread, const Parameters&... parameters) {
+  return thread.tracing ? MakeTraced<function>(thread, parameters...) : function(thread, parameters...);
+}
+
+template <auto function, bool system_call, typename... Parameters, size_t... place>
 napi_value Invoke(napi_env env, napi_callback_info info, long (*)(Thread&, Parameters...),
                   std::index_sequence<place...>) {
   static_assert(sizeof...(Parameters) <= kFrame);
@@ -136,18 +152,24 @@ napi_value Invoke(napi_env env, napi_callback_info info, long (*)(Thread&, Param
   napi_value* next = argv;
   std::tuple<std::decay_t<Parameters>...> parameters;
   if (!(ReadParameter(thread, place, &next, &std::get<place>(parameters)) && ...)) return nullptr;
-  thread.frame[0] = static_cast<double>(function(thread, std::get<place>(parameters)...));
+  long result;
+  if constexpr (system_call) {
+    result = Make<function>(thread, std::get<place>(parameters)...);
+  } else {
+    result = function(thread, std::get<place>(parameters)...);
+  }
+  thread.frame[0] = static_cast<double>(result);
   return nullptr;
 }
 
-template <auto function, typename... Parameters>
+template <auto function, bool system_call, typename... Parameters>
 napi_value InvokeAll(napi_env env, napi_callback_info info, long (*signature)(Thread&, Parameters...)) {
-  return Invoke<function>(env, info, signature, std::index_sequence_for<Parameters...>());
+  return Invoke<function, system_call>(env, info, signature, std::index_sequence_for<Parameters...>());
 }
 
-template <auto function>
+template <auto function, bool system_call>
 napi_value Call(napi_env env, napi_callback_info info) {
-  return InvokeAll<function>(env, info, function);
+  return InvokeAll<function, system_call>(env, info, function);
 }
 
 struct NamedNumber {
@@ -162,11 +184,22 @@ struct NamedNumber {
 struct Family {
   Napi::Object exports;
   Napi::Object constants;
+  // The names of the system calls that can be traced, by their ids.
+  Napi::Array traced;
   Thread* thread;
 
+  // A function that is no system call.
   template <auto function>
   void Function(const char* name) {
-    Raw(name, Call<function>);
+    Raw(name, Call<function, false>);
+  }
+  // A system call; `name` is its own where one call has several functions.
+  template <auto function>
+  void SystemCall(const char* function_name, Holds holds = Holds::kNothing, uint8_t elements = 0,
+                  const char* name = nullptr) {
+    const TracedCall& call = Describe<function>(name == nullptr ? function_name : name, holds, elements);
+    traced.Set(call.id, Napi::String::New(exports.Env(), call.name));
+    Raw(function_name, Call<function, true>);
   }
   void Raw(const char* name, napi_callback callback);
   void Constants(std::initializer_list<NamedNumber> list);
@@ -182,5 +215,11 @@ void InitSignal(Family family);
 void InitOwned(Family family);
 void InitLoop(Family family);
 void InitWakeups(Family family);
+void InitTrace(Family family);
+
+// What loop.cc asks of the kernel by itself.
+long EpollWait(Thread& thread, int epfd, Memory* memory, int maxevents, int timeout);
+long Fcntl(Thread& thread, int fd, int command, int argument);
+long Close(Thread& thread, int fd);
 
 }  // namespace fdmux

@@ -36,7 +36,7 @@ static bool Fits(const Thread& thread, const Memory* events, int maxevents) {
   return true;
 }
 
-static long EpollWait(Thread& thread, int epfd, Memory* memory, int maxevents, int timeout) {
+long EpollWait(Thread& thread, int epfd, Memory* memory, int maxevents, int timeout) {
   if (!Fits(thread, memory, maxevents)) return 0;
   auto* events = memory->As<epoll_event>();
   if (!Sliced(thread, timeout * kMillisecond)) return Answer(epoll_wait(epfd, events, maxevents, timeout));
@@ -57,10 +57,10 @@ static long EpollPwait2(Thread& thread, int epfd, Memory* memory, int maxevents,
 }
 
 void InitEpoll(Family family) {
-  family.Function<EpollCreate1>("epoll_create1");
-  family.Function<EpollCtl>("epoll_ctl");
-  family.Function<EpollWait>("epoll_wait");
-  family.Function<EpollPwait2>("epoll_pwait2");
+  family.SystemCall<EpollCreate1>("epoll_create1");
+  family.SystemCall<EpollCtl>("epoll_ctl");
+  family.SystemCall<EpollWait>("epoll_wait", Holds::kEvents);
+  family.SystemCall<EpollPwait2>("epoll_pwait2", Holds::kEvents);
   family.Constants({
       FDMUX_CONSTANT(EPOLL_CLOEXEC),  FDMUX_CONSTANT(EPOLL_CTL_ADD), FDMUX_CONSTANT(EPOLL_CTL_MOD),
       FDMUX_CONSTANT(EPOLL_CTL_DEL),  FDMUX_CONSTANT(EPOLLIN),       FDMUX_CONSTANT(EPOLLPRI),

@@ -73,7 +73,7 @@ static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_
   return WriteInPieces(thread, fd, kind, at, length);
 }
 
-static long Close(Thread& thread, int fd) {
+long Close(Thread& thread, int fd) {
   thread.owned.erase(fd);
   return Answer(close(fd));
 }
@@ -86,7 +86,7 @@ static long Pipe2(Thread& thread, Array<int32_t> pipefd, int flags) {
 static long Dup(Thread&, int fd) { return Answer(dup(fd)); }
 
 // Only commands whose argument is a number: others take a pointer, and JavaScript has none to give.
-static long Fcntl(Thread& thread, int fd, int command, int argument) {
+long Fcntl(Thread& thread, int fd, int command, int argument) {
   switch (command) {
     case F_DUPFD:
     case F_DUPFD_CLOEXEC:
@@ -146,15 +146,15 @@ static long Setrlimit(Thread& thread, int resource, double soft, double hard) {
 }
 
 void InitFd(Family family) {
-  family.Function<ReadFd>("read");
-  family.Function<WriteFd>("write");
-  family.Function<Close>("close");
-  family.Function<Pipe2>("pipe2");
-  family.Function<Dup>("dup");
-  family.Function<Fcntl>("fcntl");
-  family.Function<Ioctl>("ioctl");
-  family.Function<Getrlimit>("getrlimit");
-  family.Function<Setrlimit>("setrlimit");
+  family.SystemCall<ReadFd>("read", Holds::kFilled);
+  family.SystemCall<WriteFd>("write", Holds::kGiven);
+  family.SystemCall<Close>("close");
+  family.SystemCall<Pipe2>("pipe2", Holds::kFilled, 2);
+  family.SystemCall<Dup>("dup");
+  family.SystemCall<Fcntl>("fcntl");
+  family.SystemCall<Ioctl>("ioctl", Holds::kFilled, 1);
+  family.SystemCall<Getrlimit>("getrlimit", Holds::kFilled, 2);
+  family.SystemCall<Setrlimit>("setrlimit");
   family.Constants({
       FDMUX_CONSTANT(STDIN_FILENO),
       FDMUX_CONSTANT(STDOUT_FILENO),

@@ -42,21 +42,24 @@ static bool Closing(Watcher* watcher) { return uv_is_closing(HandleOf(watcher)) 
 
 // libuv is done with the handle only a turn of the loop later, which may be after the thread's own end: from here on
 // nothing of it is touched but what the handle itself needs.
-static void Close(Watcher* watcher) {
-  watcher->thread->watchers[watcher->id] = nullptr;
-  napi_delete_reference(watcher->thread->env, watcher->callback);
+static void CloseWatcher(Watcher* watcher) {
+  Thread& thread = *watcher->thread;
+  thread.watchers[watcher->id] = nullptr;
+  napi_delete_reference(thread.env, watcher->callback);
   uv_close(HandleOf(watcher), [](uv_handle_t* handle) {
     auto* watcher = static_cast<Watcher*>(handle->data);
     napi_remove_async_cleanup_hook(watcher->hook);
     delete watcher;
   });
-  close(watcher->epfd);
+  Make<Close>(thread, watcher->epfd);
 }
 
 // A handle that is still open when its loop ends aborts the process.
 static void CloseAtEnd(napi_async_cleanup_hook_handle, void* data) {
   auto* watcher = static_cast<Watcher*>(data);
-  if (!Closing(watcher)) Close(watcher);
+  // No more JavaScript runs.
+  StopTelling(*watcher->thread);
+  if (!Closing(watcher)) CloseWatcher(watcher);
 }
 
 // A turn's calls into JavaScript: what they have in common is fetched once.
@@ -84,9 +87,10 @@ struct Callback {
 
 static long Take(Watcher* watcher, int status) {
   if (status < 0) return status;
-  const Memory& memory = watcher->thread->memories->slots[watcher->memory];
-  if (memory.data == nullptr) return -EFAULT;
-  return Answer(epoll_wait(watcher->epfd, memory.As<epoll_event>(), watcher->capacity, 0));
+  Thread& thread = *watcher->thread;
+  Memory* memory = &thread.memories->slots[watcher->memory];
+  if (memory->data == nullptr) return -EFAULT;
+  return Make<EpollWait>(thread, watcher->epfd, memory, watcher->capacity, 0);
 }
 
 // False when there is nothing to go on for.
@@ -115,6 +119,7 @@ static void HandOverLooks(Watcher* watcher, const Callback& call, long count) {
     events += count;
     if (!again || looks == kLooks || events >= kEventsOfATurn || Now() > end) return;
     count = Take(watcher, 0);
+    if (Closing(watcher)) return;
     watcher->busy = count > 0;
     if (count == 0 || count == -EINTR) return;
   }
@@ -128,6 +133,8 @@ static void OnReady(uv_poll_t* handle, int status, int) {
     return;
   }
   long count = Take(watcher, status);
+  // Who is told of the call may have closed the watcher.
+  if (Closing(watcher)) return;
   // Another thread or object took the events first.
   if (count == 0 || count == -EINTR) return;
   napi_env env = watcher->thread->env;
@@ -176,12 +183,12 @@ static uint32_t Place(Thread& thread) {
 static long Start(Thread& thread, int epfd, size_t memory, int capacity, Mode mode, napi_value callback) {
   uv_loop_t* loop = nullptr;
   if (napi_get_uv_event_loop(thread.env, &loop) != napi_ok) return -EINVAL;
-  int own = fcntl(epfd, F_DUPFD_CLOEXEC, 0);
-  if (own == -1) return -errno;
+  auto own = static_cast<int>(Make<Fcntl>(thread, epfd, F_DUPFD_CLOEXEC, 0));
+  if (own < 0) return own;
   auto* watcher =
       new Watcher{{}, &thread, nullptr, nullptr, own, memory, capacity, mode, false, true, Place(thread), false, 0};
   if (int error = uv_poll_init(loop, &watcher->handle, own)) {
-    close(own);
+    Make<Close>(thread, own);
     delete watcher;
     return error;
   }
@@ -191,7 +198,7 @@ static long Start(Thread& thread, int epfd, size_t memory, int capacity, Mode mo
   napi_add_async_cleanup_hook(thread.env, CloseAtEnd, watcher, &watcher->hook);
   long error = Arm(watcher, mode != Mode::kOnce);
   if (error == 0) return watcher->id;
-  Close(watcher);
+  CloseWatcher(watcher);
   return error;
 }
 
@@ -239,7 +246,7 @@ static long LoopRef(Thread& thread, int id, int ref) {
 static long LoopClose(Thread& thread, int id) {
   Watcher* watcher = Find(thread, id);
   if (watcher == nullptr) return -ENOENT;
-  Close(watcher);
+  CloseWatcher(watcher);
   return 0;
 }
 

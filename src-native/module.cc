@@ -68,11 +68,12 @@ static napi_ref At(Napi::Env env) {
 }
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  bool worker = syscall(SYS_gettid) != getpid();
-  auto* thread = new Thread{env, worker, Frame(env, exports), std::make_shared<Memories>(), {}, At(env)};
+  auto id = static_cast<uint32_t>(syscall(SYS_gettid));
+  bool worker = id != static_cast<uint32_t>(getpid());
+  auto* thread = new Thread{env, worker, id, Frame(env, exports), std::make_shared<Memories>(), {}, At(env)};
   napi_set_instance_data(
       env, thread, [](napi_env, void* data, void*) { delete static_cast<Thread*>(data); }, nullptr);
-  Family family{exports, Napi::Object::New(env), thread};
+  Family family{exports, Napi::Object::New(env), Napi::Array::New(env), thread};
   family.Raw("pin", Pin);
   InitOwned(family);
   InitErrno(family);
@@ -84,7 +85,9 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitSignal(family);
   InitLoop(family);
   InitWakeups(family);
+  InitTrace(family);
   exports.Set("constants", family.constants);
+  exports.Set("traced", family.traced);
   return exports;
 }
 

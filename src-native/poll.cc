@@ -42,8 +42,8 @@ static long Ppoll(Thread& thread, Memory* memory, int64_t nfds, int64_t timeout,
 }
 
 void InitPoll(Family family) {
-  family.Function<Poll>("poll");
-  family.Function<Ppoll>("ppoll");
+  family.SystemCall<Poll>("poll", Holds::kPollFds);
+  family.SystemCall<Ppoll>("ppoll", Holds::kPollFds);
   family.Constants({
       FDMUX_CONSTANT(POLLIN),
       FDMUX_CONSTANT(POLLPRI),

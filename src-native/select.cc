@@ -93,8 +93,8 @@ static long Pselect(Thread& thread, int nfds, Memory* read, Memory* write, Memor
 }
 
 void InitSelect(Family family) {
-  family.Function<Select>("select");
-  family.Function<Pselect>("pselect");
+  family.SystemCall<Select>("select", Holds::kSets);
+  family.SystemCall<Pselect>("pselect", Holds::kSets);
   family.Constants({FDMUX_CONSTANT(FD_SETSIZE)});
   // fd_set is an array of longs: seen as 32-bit words, the two of each long change places where the high one
   // comes first.

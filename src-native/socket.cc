@@ -331,23 +331,23 @@ static napi_value SockaddrText(napi_env env, napi_callback_info info) {
 }
 
 void InitSocket(Family family) {
-  family.Function<Socket>("socket");
-  family.Function<Socketpair>("socketpair");
-  family.Function<Bind>("bind");
-  family.Function<Listen>("listen");
-  family.Function<Accept4>("accept4");
-  family.Function<Connect>("connect");
-  family.Function<Recv>("recv");
-  family.Function<Send>("send");
-  family.Function<Recvfrom>("recvfrom");
-  family.Function<Sendto>("sendto");
-  family.Function<Shutdown>("shutdown");
-  family.Function<GetsockoptInts>("getsockopt_ints");
-  family.Function<GetsockoptBytes>("getsockopt_bytes");
-  family.Function<SetsockoptInt>("setsockopt_int");
-  family.Function<SetsockoptBytes>("setsockopt_bytes");
-  family.Function<Getsockname>("getsockname");
-  family.Function<Getpeername>("getpeername");
+  family.SystemCall<Socket>("socket");
+  family.SystemCall<Socketpair>("socketpair", Holds::kFilled, 2);
+  family.SystemCall<Bind>("bind", Holds::kGiven);
+  family.SystemCall<Listen>("listen");
+  family.SystemCall<Accept4>("accept4", Holds::kFilled);
+  family.SystemCall<Connect>("connect", Holds::kGiven);
+  family.SystemCall<Recv>("recv", Holds::kFilled);
+  family.SystemCall<Send>("send", Holds::kGiven);
+  family.SystemCall<Recvfrom>("recvfrom", Holds::kFilled);
+  family.SystemCall<Sendto>("sendto", Holds::kGiven);
+  family.SystemCall<Shutdown>("shutdown");
+  family.SystemCall<GetsockoptInts>("getsockopt_ints", Holds::kFilled, 0, "getsockopt");
+  family.SystemCall<GetsockoptBytes>("getsockopt_bytes", Holds::kFilled, 1, "getsockopt");
+  family.SystemCall<SetsockoptInt>("setsockopt_int", Holds::kNothing, 0, "setsockopt");
+  family.SystemCall<SetsockoptBytes>("setsockopt_bytes", Holds::kGiven, 1, "setsockopt");
+  family.SystemCall<Getsockname>("getsockname", Holds::kFilled);
+  family.SystemCall<Getpeername>("getpeername", Holds::kFilled);
   family.Function<SockaddrInet>("sockaddr_inet");
   family.Function<SockaddrUnix>("sockaddr_unix");
   family.Function<SockaddrFamily>("sockaddr_family");

@@ -59,13 +59,13 @@ static long InotifyAddWatch(Thread&, int fd, uint32_t mask, const std::string& p
 static long InotifyRmWatch(Thread&, int fd, int wd) { return Answer(inotify_rm_watch(fd, wd)); }
 
 void InitWakeups(Family family) {
-  family.Function<Eventfd>("eventfd");
-  family.Function<TimerfdCreate>("timerfd_create");
-  family.Function<TimerfdSettime>("timerfd_settime");
-  family.Function<PidfdOpen>("pidfd_open");
-  family.Function<InotifyInit1>("inotify_init1");
-  family.Function<InotifyAddWatch>("inotify_add_watch");
-  family.Function<InotifyRmWatch>("inotify_rm_watch");
+  family.SystemCall<Eventfd>("eventfd");
+  family.SystemCall<TimerfdCreate>("timerfd_create");
+  family.SystemCall<TimerfdSettime>("timerfd_settime", Holds::kFilled, 4);
+  family.SystemCall<PidfdOpen>("pidfd_open");
+  family.SystemCall<InotifyInit1>("inotify_init1");
+  family.SystemCall<InotifyAddWatch>("inotify_add_watch");
+  family.SystemCall<InotifyRmWatch>("inotify_rm_watch");
   family.Constants({
       FDMUX_CONSTANT(EFD_CLOEXEC),
       FDMUX_CONSTANT(EFD_NONBLOCK),

@@ -28,7 +28,7 @@ import { inspect, isDeepStrictEqual } from 'node:util';
 import { errorCode, succeeded } from '../error.js';
 import * as plain from '../sys/index.js';
 import { packageRoot } from '../sys/native.js';
-import { type Call, formatCall, opens } from '../trace/format.js';
+import { type Call, formatCall, opened } from '../trace/format.js';
 import { recording, type Sys } from '../trace/record.js';
 
 export interface Experiment {
@@ -372,14 +372,6 @@ class Bench {
     for (const fd of this.#open) plain.close(fd);
     this.#open.clear();
   }
-}
-
-/** The descriptors that a call has opened. */
-function opened(call: Call): readonly number[] {
-  const { name, args, result } = call;
-  if (result >= 0 && name === 'pipe2') return args[0] as number[];
-  if (result >= 0 && name === 'socketpair') return args[3] as number[];
-  return opens(call) ? [result] : [];
 }
 
 /** A value; what may be `-errno` with its name. */

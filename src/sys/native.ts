@@ -15,6 +15,8 @@ export const MEMORY: unique symbol = Symbol('memory');
 export interface Native {
   readonly frame: Float64Array;
   readonly constants: Readonly<Record<string, number>>;
+  /** The names of the system calls that can be traced, by their ids. */
+  readonly traced: readonly string[];
   pin(buffer: ArrayBuffer): Memory;
 
   epoll_create1(): void;
@@ -80,6 +82,9 @@ export interface Native {
   inotify_init1(): void;
   inotify_add_watch(path: string): void;
   inotify_rm_watch(): void;
+
+  trace_start(ids: Int32Array, told: (() => void) | undefined): void;
+  trace_stop(): void;
 }
 
 /** The folder that holds package.json: this file lies at one depth as a source and at another when compiled. */
@@ -95,6 +100,7 @@ function unsupported(): Native {
     get(_, name) {
       if (name === 'frame') return new Float64Array(8);
       if (name === 'constants') return {};
+      if (name === 'traced') return [];
       return () => {
         const error = new Error(`${String(name)} is a system call of Linux. This is ${process.platform}`);
         throw Object.assign(error, { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });

@@ -22,8 +22,12 @@ export interface TraceCall extends Call {
   readonly duration: number;
 }
 
-/** The last line. */
+/** The last line. A trace that has none was cut off. */
 export interface TraceEnd {
   /** How many calls there was no room for. */
   readonly dropped: number;
+  /** The exit code of the process, where its end was seen. */
+  readonly code?: number;
+  /** The signal that ended it. */
+  readonly signal?: string;
 }

@@ -56,6 +56,8 @@ export interface FormatOptions {
   nameOf?: (fd: number) => string | undefined;
   /** The column of the equals sign: strace's own `-a`, which is 40. None unless given. */
   align?: number;
+  /** What stands before the call on its line. */
+  prefix?: string;
 }
 
 /** How many bytes of a buffer are shown: strace's `-s`. */
@@ -274,9 +276,8 @@ function time(value: number, perSecond: number, fraction: string): string {
 const timeval = (us: Argument): string => (typeof us === 'number' ? time(us, 1e6, 'tv_usec') : 'NULL');
 const timespec = (ns: Argument): string => (typeof ns === 'number' ? time(ns, 1e9, 'tv_nsec') : 'NULL');
 
-/** A call's parts: the name the kernel knows it by, its arguments, and what is said behind the result. */
+/** A call's parts: its arguments, and what is said behind the result. */
 interface Parts {
-  name?: string;
   args: string[];
   result?: string;
   note?: string;
@@ -404,7 +405,7 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   select: (call) => sets(call, timeval),
   pselect: (call) => {
     const { args, ...rest } = sets(call, timespec);
-    return { name: 'pselect6', args: [...args, '{sigmask=NULL, sigsetsize=8}'], ...rest };
+    return { args: [...args, '{sigmask=NULL, sigsetsize=8}'], ...rest };
   },
 
   socket: ({ int }) => ({ args: [one(int(0), DOMAINS), socketType(int(1)), protocol(int(0), int(2))] }),
@@ -422,13 +423,10 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
     args: [fd(0), ...filledAddress(args[2], result), mask(int(1), SOCKET_FLAGS)],
   }),
   connect: ({ args, fd }) => ({ args: [fd(0), address(args[1]), String(addressLength(args[1]))] }),
-  // The kernel has neither recv nor send on most machines: they are recvfrom and sendto without an address.
   recv: (call) => ({
-    name: 'recvfrom',
     args: [call.fd(0), received(call), lengthOf(call), mask(call.int(4), MESSAGE_FLAGS), 'NULL', 'NULL'],
   }),
   send: (call) => ({
-    name: 'sendto',
     args: [
       call.fd(0),
       text((call.args[1] as WindowData).bytes),
@@ -506,17 +504,17 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   ioctl: ({ args, int, fd, result }) => ({
     args: [fd(0), one(int(1), IOCTL), result < 0 ? UNKNOWN : `[${(args[2] as number[])[0]}]`],
   }),
-  getrlimit: ({ args, int }) => ({ name: 'prlimit64', args: ['0', one(int(0), LIMITS), 'NULL', rlimit(args[1])] }),
-  setrlimit: ({ args, int }) => ({ name: 'prlimit64', args: ['0', one(int(0), LIMITS), rlimit(args[1]), 'NULL'] }),
+  getrlimit: ({ args, int }) => ({ args: ['0', one(int(0), LIMITS), 'NULL', rlimit(args[1])] }),
+  setrlimit: ({ args, int }) => ({ args: ['0', one(int(0), LIMITS), rlimit(args[1]), 'NULL'] }),
 
-  eventfd: ({ args, int }) => ({ name: 'eventfd2', args: [String(args[0]), mask(int(1), EVENTFD_FLAGS)] }),
+  eventfd: ({ args, int }) => ({ args: [String(args[0]), mask(int(1), EVENTFD_FLAGS)] }),
   timerfd_create: ({ int }) => ({ args: [one(int(0), CLOCKS), mask(int(1), TIMERFD_FLAGS)] }),
   timerfd_settime: ({ args, int, fd, result }) => ({
     args: [
       fd(0),
       mask(int(1), TIMER_FLAGS),
       itimerspec(args[2]),
-      result < 0 && args[3] ? UNKNOWN : itimerspec(args[3]),
+      result < 0 && args[3] !== null ? UNKNOWN : itimerspec(args[3]),
     ],
   }),
   pidfd_open: ({ args, int }) => ({ args: [String(args[0]), mask(int(1), PIDFD_FLAGS)] }),
@@ -529,6 +527,21 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
 
 /** The calls that can be written: functions of `fdmux/sys`. */
 export const callNames: ReadonlySet<string> = new Set(Object.keys(calls));
+
+/** Where libc's name is not the kernel's. It has neither recv nor send on most machines: these lack an address. */
+const KERNEL_NAMES: Readonly<Record<string, string>> = {
+  recv: 'recvfrom',
+  send: 'sendto',
+  pselect: 'pselect6',
+  getrlimit: 'prlimit64',
+  setrlimit: 'prlimit64',
+  eventfd: 'eventfd2',
+};
+
+/** What the kernel, and so strace, calls a function of `fdmux/sys`. */
+export function kernelName(name: string): string {
+  return KERNEL_NAMES[name] ?? name;
+}
 
 /** A result in strace's form: the number, or `-1` with the error's name and text. */
 export function formatResult(result: number): string {
@@ -552,13 +565,21 @@ const OPENING: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a call opens a descriptor, and returns it. */
-export function opens({ name, args, result }: Call): boolean {
+function opens({ name, args, result }: Call): boolean {
   const duplicates = name === 'fcntl' && (args[1] === sys.F_DUPFD || args[1] === sys.F_DUPFD_CLOEXEC);
   return result >= 0 && (OPENING.has(name) || duplicates);
 }
 
+/** The descriptors that a call has opened. */
+export function opened(call: Call): readonly number[] {
+  const { name, args, result } = call;
+  if (result >= 0 && name === 'pipe2') return args[0] as number[];
+  if (result >= 0 && name === 'socketpair') return args[3] as number[];
+  return opens(call) ? [result] : [];
+}
+
 /** A call on one line. @throws Error for what is no call of `fdmux/sys` */
-export function formatCall(made: Call, { nameOf, align = 0 }: FormatOptions = {}): string {
+export function formatCall(made: Call, { nameOf, align = 0, prefix = '' }: FormatOptions = {}): string {
   const { name, args, result } = made;
   const call = calls[name];
   if (call === undefined) throw new Error(`no system call of fdmux: ${name}`);
@@ -568,7 +589,7 @@ export function formatCall(made: Call, { nameOf, align = 0 }: FormatOptions = {}
   };
   const int = (i: number): number => args[i] as number;
   const parts = call({ args, result, int, fd: (i) => fdName(int(i)), named: fdName });
-  const left = `${parts.name ?? name}(${parts.args.join(', ')})`;
+  const left = `${prefix}${kernelName(name)}(${parts.args.join(', ')})`;
   const note = parts.note && result >= 0 ? ` (${parts.note})` : '';
   const right = parts.result ?? (opens(made) ? fdName(result) : formatResult(result));
   return `${left.padEnd(align - 1)} = ${right}${note}`;
