@@ -48,9 +48,12 @@
       "targets": [
         {"target_name": "calls", "type": "executable", "sources": ["benchmarks/c/calls.c"]},
         {"target_name": "echo", "type": "executable", "sources": ["benchmarks/c/echo.c"]},
+        {"target_name": "echo-poll", "type": "executable", "sources": ["benchmarks/c/echo-poll.c"]},
+        {"target_name": "echo-select", "type": "executable", "sources": ["benchmarks/c/echo-select.c"]},
         {"target_name": "load", "type": "executable", "sources": ["benchmarks/c/load.c"]},
         {"target_name": "scaling", "type": "executable", "sources": ["benchmarks/c/scaling.c"]},
         {"target_name": "http-load", "type": "executable", "sources": ["benchmarks/c/http-load.c"]},
+        {"target_name": "churn", "type": "executable", "sources": ["benchmarks/c/churn.c"]},
       ],
     }],
   ],

@@ -1,57 +1,84 @@
-/** The echo servers: fdmux's own, and what they are measured against. */
+/** The echo servers: fdmux's own, their twins in C, and whom else they are measured against. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { besides, cProgram, inPackage, isMissing, type Missing } from '../measure/places.js';
-
-export type Trigger = 'edge' | 'level';
+import { cProgram, inPackage, isMissing, type Missing } from '../measure/places.js';
+import { findEpoll } from './epoll.js';
+import { findKoffi } from './koffi.js';
+import { findLibevent } from './libevent.js';
+import { DEBIAN } from './versions.js';
 
 export interface EchoServer {
-  name: string;
-  /** Which C server it is compared with. What is neither has level-triggered manners: it is told again. */
-  trigger: Trigger;
-  /** Whether the targets are its. */
-  own: boolean;
+  readonly name: string;
   /** How it is started; it prints `… listening on HOST:PORT` when it accepts. */
-  command: readonly [string, ...string[]] | Missing;
+  readonly command: readonly [string, ...string[]] | Missing;
 }
 
-export const C_SERVER: Readonly<Record<Trigger, string>> = { edge: 'C epoll edge', level: 'C epoll level' };
+export const OWN = ['select-echo', 'poll-echo', 'epoll-echo level', 'epoll-echo edge'] as const;
+export const C = {
+  select: 'C select',
+  poll: 'C poll',
+  level: 'C epoll level',
+  edge: 'C epoll edge',
+} as const;
 export const NODE_NET = 'node:net';
+export const PYTHON = 'python3 epoll';
+export const LIBEVENT = 'libevent';
+export const KOFFI = 'koffi epoll';
+export const NPM_EPOLL = 'npm epoll';
+
+/** The C twin of each server of fdmux. */
+export const TWINS: Readonly<Record<(typeof OWN)[number], string>> = {
+  'select-echo': C.select,
+  'poll-echo': C.poll,
+  'epoll-echo level': C.level,
+  'epoll-echo edge': C.edge,
+};
+
+/** Servers are processes, and need what is compiled also where this file itself is not. */
+function compiled(path: string): string | Missing {
+  const file = inPackage(`dist/${path}`);
+  return existsSync(file) ? file : { missing: 'not built: npm run build' };
+}
 
 function program(name: string, ...args: string[]): EchoServer['command'] {
-  const main = besides(import.meta.url, '../../src/cli/main.js');
-  if (!existsSync(main)) return { missing: 'not built: npm run build' };
+  const main = compiled('src/cli/main.js');
+  if (isMissing(main)) return main;
   return [process.execPath, main, 'serve', name, '--port', '0', '--quiet', ...args];
 }
 
-function c(trigger: Trigger, threads: number): EchoServer {
-  const path = cProgram('echo');
-  const command = isMissing(path) ? path : ([path, trigger, '0', String(threads)] as const);
-  return { name: C_SERVER[trigger], trigger, own: false, command };
+function c(name: string, ...args: string[]): EchoServer['command'] {
+  const path = cProgram(name);
+  return isMissing(path) ? path : [path, ...args];
+}
+
+function script(name: string, found?: { path: string } | Missing): EchoServer['command'] {
+  const file = compiled(`benchmarks/rivals/${name}.js`);
+  if (isMissing(file)) return file;
+  return found && isMissing(found) ? found : [process.execPath, file];
 }
 
 function python(): EchoServer['command'] {
-  if (spawnSync('python3', ['--version'], { stdio: 'ignore' }).status !== 0) return { missing: 'there is no python3' };
+  if (spawnSync('python3', ['--version'], { stdio: 'ignore' }).status !== 0) return { missing: DEBIAN('python3') };
   return ['python3', inPackage('benchmarks/rivals/python-echo.py')];
 }
 
 /** @param threads how many idle threads the C servers have beside the one that serves */
 export function echoServers(threads: number): EchoServer[] {
-  const own = (name: string, trigger: Trigger, command: EchoServer['command']): EchoServer => ({
-    ...{ name, trigger, command },
-    own: true,
-  });
+  const idle = String(threads);
+  const libevent = findLibevent('libevent-echo');
   return [
-    own('epoll-echo edge', 'edge', program('epoll-echo', '--trigger', 'edge')),
-    own('epoll-echo level', 'level', program('epoll-echo', '--trigger', 'level')),
-    own('poll-echo', 'level', program('poll-echo')),
-    own('select-echo', 'level', program('select-echo')),
-    c('edge', threads),
-    c('level', threads),
-    {
-      ...{ name: NODE_NET, trigger: 'level', own: false },
-      command: [process.execPath, besides(import.meta.url, './node-net-echo.js')],
-    },
-    { name: 'python epoll', trigger: 'level', own: false, command: python() },
+    { name: 'select-echo', command: program('select-echo') },
+    { name: 'poll-echo', command: program('poll-echo') },
+    { name: 'epoll-echo level', command: program('epoll-echo', '--trigger', 'level') },
+    { name: 'epoll-echo edge', command: program('epoll-echo', '--trigger', 'edge') },
+    { name: C.select, command: c('echo-select', '0', idle) },
+    { name: C.poll, command: c('echo-poll', '0', idle) },
+    { name: C.level, command: c('echo', 'level', '0', idle) },
+    { name: C.edge, command: c('echo', 'edge', '0', idle) },
+    { name: LIBEVENT, command: isMissing(libevent) ? libevent : [libevent.path, '0', idle] },
+    { name: NODE_NET, command: script('node-net-echo') },
+    { name: PYTHON, command: python() },
+    { name: KOFFI, command: script('koffi-echo', findKoffi()) },
+    { name: NPM_EPOLL, command: script('epoll-echo', findEpoll()) },
   ];
 }

@@ -4,6 +4,8 @@ import { inPackage, type Missing } from '../measure/places.js';
 
 interface Poller {
   add(fd: number, events: number): this;
+  modify(fd: number, events: number): this;
+  remove(fd: number): this;
   close(): void;
 }
 
@@ -11,6 +13,7 @@ interface EpollPackage {
   Epoll: {
     new (callback: (error: Error | null, fd: number, events: number) => void): Poller;
     readonly EPOLLIN: number;
+    readonly EPOLLOUT: number;
   };
 }
 

@@ -10,10 +10,6 @@ export interface Entry {
   load(): Promise<Workload>;
 }
 
-function unfinished(name: string): Entry['load'] {
-  return () => Promise.reject(new Error(`${name} is not there yet`));
-}
-
 export const WORKLOADS: readonly Entry[] = [
   {
     name: 'calls',
@@ -31,19 +27,19 @@ export const WORKLOADS: readonly Entry[] = [
     name: 'echo',
     about: 'echo servers under load',
     seconds: { full: 220, quick: 25 },
-    load: unfinished('echo'),
+    load: async () => (await import('./echo.js')).echo,
   },
   {
     name: 'idle',
     about: 'one connection talks while thousands sleep',
     seconds: { full: 60, quick: 9 },
-    load: unfinished('idle'),
+    load: async () => (await import('./idle.js')).idle,
   },
   {
     name: 'churn',
     about: 'connect, one message, close',
     seconds: { full: 50, quick: 7 },
-    load: unfinished('churn'),
+    load: async () => (await import('./churn.js')).churn,
   },
   {
     name: 'http',

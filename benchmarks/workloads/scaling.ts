@@ -78,7 +78,7 @@ export const PARTIES: readonly Party[] = [
   {
     ...{ name: 'libevent', methods: CLASSIC, fdSetsize: true },
     command(threads) {
-      const found = findLibevent();
+      const found = findLibevent('libevent-scaling');
       return isMissing(found) ? found : withThreads(found.path, threads);
     },
   },
