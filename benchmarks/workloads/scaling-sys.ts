@@ -63,7 +63,8 @@ function select(): Method {
   let pairOf = new Int32Array(0);
   return {
     watch() {
-      nfds = Math.max(...Array.from({ length: pairCount }, (_, i) => pairs[2 * i] as number)) + 1;
+      nfds = 0;
+      for (let i = 0; i < pairCount; i++) nfds = Math.max(nfds, (pairs[2 * i] as number) + 1);
       if (watched.size !== nfds) {
         [watched, ready] = [new sys.FdSet(nfds), new sys.FdSet(nfds)];
         pairOf = new Int32Array(nfds);
