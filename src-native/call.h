@@ -54,6 +54,8 @@ struct Thread {
   // As the kernel knows it: gettid(2).
   uint32_t id;
   double* frame;
+  // What keeps the frame's memory.
+  napi_ref kept;
   std::shared_ptr<Memories> memories;
   std::vector<uint8_t> scratch;
   // TypedArray.prototype.at, as it was before any caller could put another in its place.

@@ -50,29 +50,34 @@ static napi_value Pin(napi_env env, napi_callback_info info) {
   return number;
 }
 
-// The frame lives as long as the thread does: a reference that is never given back.
-static double* Frame(Napi::Env env, Napi::Object exports) {
-  auto frame = Napi::Float64Array::New(env, kFrame);
-  exports.Set("frame", frame);
-  auto reference = Napi::Persistent(frame);
-  reference.SuppressDestruct();
-  return frame.Data();
+// A value that lives as long as the thread does.
+static napi_ref Keep(Napi::Env env, napi_value value) {
+  napi_ref reference = nullptr;
+  napi_create_reference(env, value, 1, &reference);
+  return reference;
 }
 
-// As Frame: never given back.
-static napi_ref At(Napi::Env env) {
+static Napi::Value At(Napi::Env env) {
   auto array = env.Global().Get("Uint8Array").As<Napi::Object>();
-  auto at = Napi::Persistent(array.Get("prototype").As<Napi::Object>().Get("at").As<Napi::Function>());
-  at.SuppressDestruct();
-  return at;
+  return array.Get("prototype").As<Napi::Object>().Get("at");
+}
+
+// References are no part of what the environment frees by itself: each worker would leave two behind.
+static void End(napi_env env, void* data, void*) {
+  auto* thread = static_cast<Thread*>(data);
+  napi_delete_reference(env, thread->kept);
+  napi_delete_reference(env, thread->at);
+  delete thread;
 }
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto id = static_cast<uint32_t>(syscall(SYS_gettid));
   bool worker = id != static_cast<uint32_t>(getpid());
-  auto* thread = new Thread{env, worker, id, Frame(env, exports), std::make_shared<Memories>(), {}, At(env)};
-  napi_set_instance_data(
-      env, thread, [](napi_env, void* data, void*) { delete static_cast<Thread*>(data); }, nullptr);
+  auto frame = Napi::Float64Array::New(env, kFrame);
+  exports.Set("frame", frame);
+  auto* thread =
+      new Thread{env, worker, id, frame.Data(), Keep(env, frame), std::make_shared<Memories>(), {}, Keep(env, At(env))};
+  napi_set_instance_data(env, thread, End, nullptr);
   Family family{exports, Napi::Object::New(env), Napi::Array::New(env), thread};
   family.Raw("pin", Pin);
   InitOwned(family);
