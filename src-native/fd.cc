@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -12,6 +13,25 @@
 #include <limits>
 
 #include "wait.h"
+
+// Kernel 5.6. Where the headers are older, or belong to no kernel at all (musl's), this is what they would say.
+#if __has_include(<linux/openat2.h>)
+#include <linux/openat2.h>
+#else
+struct open_how {
+  uint64_t flags;
+  uint64_t mode;
+  uint64_t resolve;
+};
+#define RESOLVE_NO_XDEV 0x01
+#define RESOLVE_NO_MAGICLINKS 0x02
+#define RESOLVE_NO_SYMLINKS 0x04
+#define RESOLVE_BENEATH 0x08
+#define RESOLVE_IN_ROOT 0x10
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
+#endif
 
 namespace fdmux {
 
@@ -76,6 +96,14 @@ static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_
 long Close(Thread& thread, int fd) {
   thread.owned.erase(fd);
   return Answer(close(fd));
+}
+
+static long Openat2(Thread&, int dirfd, const std::string& pathname, uint32_t flags, uint32_t mode, uint32_t resolve) {
+  open_how how{};
+  how.flags = flags;
+  how.mode = mode;
+  how.resolve = resolve;
+  return Answer(syscall(SYS_openat2, dirfd, pathname.c_str(), &how, sizeof how));
 }
 
 static long Pipe2(Thread& thread, Array<int32_t> pipefd, int flags) {
@@ -149,6 +177,7 @@ void InitFd(Family family) {
   family.SystemCall<ReadFd>("read", Holds::kFilled);
   family.SystemCall<WriteFd>("write", Holds::kGiven);
   family.SystemCall<Close>("close");
+  family.SystemCall<Openat2>("openat2");
   family.SystemCall<Pipe2>("pipe2", Holds::kFilled, 2);
   family.SystemCall<Dup>("dup");
   family.SystemCall<Fcntl>("fcntl");
@@ -166,7 +195,21 @@ void InitFd(Family family) {
       FDMUX_CONSTANT(O_APPEND),
       FDMUX_CONSTANT(O_NONBLOCK),
       FDMUX_CONSTANT(O_CLOEXEC),
+      FDMUX_CONSTANT(O_CREAT),
       FDMUX_CONSTANT(O_DIRECT),
+      FDMUX_CONSTANT(O_DIRECTORY),
+      FDMUX_CONSTANT(O_EXCL),
+      FDMUX_CONSTANT(O_NOCTTY),
+      FDMUX_CONSTANT(O_NOFOLLOW),
+      FDMUX_CONSTANT(O_PATH),
+      FDMUX_CONSTANT(O_TMPFILE),
+      FDMUX_CONSTANT(O_TRUNC),
+      FDMUX_CONSTANT(AT_FDCWD),
+      FDMUX_CONSTANT(RESOLVE_BENEATH),
+      FDMUX_CONSTANT(RESOLVE_IN_ROOT),
+      FDMUX_CONSTANT(RESOLVE_NO_MAGICLINKS),
+      FDMUX_CONSTANT(RESOLVE_NO_SYMLINKS),
+      FDMUX_CONSTANT(RESOLVE_NO_XDEV),
       FDMUX_CONSTANT(FD_CLOEXEC),
       FDMUX_CONSTANT(F_DUPFD),
       FDMUX_CONSTANT(F_DUPFD_CLOEXEC),

@@ -11,7 +11,7 @@
  * one, and then those are sent away whose time is up.
  *
  * - `web/request.ts`, over `web/llhttp.ts`: from bytes to requests
- * - `web/target.ts`, `web/files.ts`: from a request to an open file, of this folder and no other
+ * - `web/target.ts`, `web/files.ts`, `web/beneath.ts`: from a request to an open file, of this folder and no other
  * - `web/conditions.ts`, `web/answer.ts`, `web/reply.ts`: from there to a reply
  * - `web/connection.ts`: one client, all of this in turn
  *

@@ -10,7 +10,7 @@
  * const count = sys.read(pipefd[0], buffer); // 5; then -EAGAIN
  * ```
  */
-import { filled, int32, integer, size } from './check.js';
+import { filled, int32, integer, invalidType, mask32, size } from './check.js';
 import { constant, frame, native } from './native.js';
 import { window } from './window.js';
 
@@ -24,7 +24,26 @@ export const O_ACCMODE = constant('O_ACCMODE');
 export const O_APPEND = constant('O_APPEND');
 export const O_NONBLOCK = constant('O_NONBLOCK');
 export const O_CLOEXEC = constant('O_CLOEXEC');
+export const O_CREAT = constant('O_CREAT');
 export const O_DIRECT = constant('O_DIRECT');
+export const O_DIRECTORY = constant('O_DIRECTORY');
+export const O_EXCL = constant('O_EXCL');
+export const O_NOCTTY = constant('O_NOCTTY');
+export const O_NOFOLLOW = constant('O_NOFOLLOW');
+export const O_PATH = constant('O_PATH');
+export const O_TMPFILE = constant('O_TMPFILE');
+export const O_TRUNC = constant('O_TRUNC');
+/** In place of a directory's descriptor: the working directory. */
+export const AT_FDCWD = constant('AT_FDCWD');
+/** Nothing outside the directory is come by on the way: neither through `..` or a link, nor from the root. */
+export const RESOLVE_BENEATH = constant('RESOLVE_BENEATH');
+/** The directory is the root, for `/`, `..` and links, too. */
+export const RESOLVE_IN_ROOT = constant('RESOLVE_IN_ROOT');
+/** No link of /proc such as /proc/self/fd/1, which leads anywhere. */
+export const RESOLVE_NO_MAGICLINKS = constant('RESOLVE_NO_MAGICLINKS');
+export const RESOLVE_NO_SYMLINKS = constant('RESOLVE_NO_SYMLINKS');
+/** No other file system, not even one mounted below. */
+export const RESOLVE_NO_XDEV = constant('RESOLVE_NO_XDEV');
 export const FD_CLOEXEC = constant('FD_CLOEXEC');
 export const F_DUPFD = constant('F_DUPFD');
 export const F_DUPFD_CLOEXEC = constant('F_DUPFD_CLOEXEC');
@@ -87,6 +106,31 @@ export function write(fd: number, buffer: Uint8Array, offset = 0, length?: numbe
 export function close(fd: number): number {
   frame[0] = int32('fd', fd);
   native.close();
+  return (frame[0] as number) | 0;
+}
+
+/**
+ * Opens a file, and says which ways to it may be taken. The last three are `struct open_how`, in its order.
+ * Opening a FIFO waits for its other end, unless `O_NONBLOCK` is given.
+ * @param dirfd the directory that a relative `pathname` starts from, or `AT_FDCWD`
+ * @param flags `O_RDONLY`, `O_WRONLY`, `O_RDWR` or `O_PATH`, with a mask of the other `O_` constants
+ * @param mode of a file that is made: with `O_CREAT` or `O_TMPFILE`, otherwise 0
+ * @param resolve a mask of the `RESOLVE_` constants
+ * @returns the new descriptor, or `-EAGAIN` (something was renamed meanwhile: try again), `-EXDEV` (the way leads out of where
+ *   `resolve` lets it), `-ELOOP`, `-ENOENT`, `-ENOTDIR`, `-EACCES`, `-EMFILE`, `-EINVAL` (flags that are unknown or do not
+ *   fit together), `-ENOSYS`…
+ * @throws TypeError | RangeError for what is no C value, or a path with NUL
+ * @see {@link https://man7.org/linux/man-pages/man2/openat2.2.html openat2(2)}, Linux 5.6
+ */
+export function openat2(dirfd: number, pathname: string, flags: number, mode = 0, resolve = 0): number {
+  if (typeof pathname !== 'string' || pathname.includes('\0')) {
+    throw invalidType('pathname', 'a path without NUL', pathname);
+  }
+  frame[0] = int32('dirfd', dirfd);
+  frame[2] = mask32('flags', flags);
+  frame[3] = mask32('mode', mode);
+  frame[4] = mask32('resolve', resolve);
+  native.openat2(pathname);
   return (frame[0] as number) | 0;
 }
 

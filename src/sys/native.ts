@@ -56,6 +56,7 @@ export interface Native {
   read(buffer: Uint8Array): void;
   write(buffer: Uint8Array): void;
   close(): void;
+  openat2(pathname: string): void;
   pipe2(pipefd: Int32Array): void;
   dup(): void;
   fcntl(): void;

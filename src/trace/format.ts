@@ -109,6 +109,24 @@ const SOCKET_TYPES = flags('SOCK_STREAM', 'SOCK_DGRAM', 'SOCK_SEQPACKET');
 const SOCKET_FLAGS = flags('SOCK_CLOEXEC', 'SOCK_NONBLOCK');
 const PROTOCOLS = flags('IPPROTO_IP', 'IPPROTO_TCP', 'IPPROTO_UDP');
 const PIPE_FLAGS = flags('O_NONBLOCK', 'O_DIRECT', 'O_CLOEXEC');
+const OPEN_FLAGS = flags(
+  ...[
+    'O_CREAT',
+    'O_EXCL',
+    'O_NOCTTY',
+    'O_TRUNC',
+    'O_APPEND',
+    'O_NONBLOCK',
+    'O_DIRECT',
+    'O_NOFOLLOW',
+    'O_CLOEXEC',
+    'O_PATH',
+  ],
+  ...['O_TMPFILE', 'O_DIRECTORY'],
+);
+const RESOLVE_FLAGS = flags(
+  ...['RESOLVE_NO_XDEV', 'RESOLVE_NO_MAGICLINKS', 'RESOLVE_NO_SYMLINKS', 'RESOLVE_BENEATH', 'RESOLVE_IN_ROOT'],
+);
 const FILE_FLAGS = flags('O_APPEND', 'O_NONBLOCK', 'O_DIRECT', 'O_CLOEXEC');
 const ACCESS = flags('O_RDONLY', 'O_WRONLY', 'O_RDWR');
 const FD_FLAGS = flags('FD_CLOEXEC');
@@ -190,6 +208,12 @@ const hex = (value: number): string => `0x${value.toString(16)}`;
 /** One name of several, or the number. */
 function one(value: number, names: Flags): string {
   return names.find(([, known]) => known === value)?.[0] ?? hex(value >>> 0);
+}
+
+/** What a file may be used for, and what else is said of it. */
+function accessAnd(value: number, names: Flags): string {
+  const rest = mask(value & ~sys.O_ACCMODE, names);
+  return [one(value & sys.O_ACCMODE, ACCESS), ...(rest === '0' ? [] : [rest])].join('|');
 }
 
 /** A mask in names, joined by `|`; what has no name as a number. */
@@ -481,6 +505,13 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   read: (call) => ({ args: [call.fd(0), received(call), lengthOf(call)] }),
   write: (call) => ({ args: [call.fd(0), text((call.args[1] as WindowData).bytes), lengthOf(call)] }),
   close: ({ fd }) => ({ args: [fd(0)] }),
+  openat2: ({ args, int, fd }) => {
+    const making = (int(2) & sys.O_CREAT) !== 0 || (int(2) & sys.O_TMPFILE) === sys.O_TMPFILE;
+    const mode = making ? [`mode=0${int(3).toString(8)}`] : [];
+    const how = [`flags=${accessAnd(int(2), OPEN_FLAGS)}`, ...mode, `resolve=${mask(int(4), RESOLVE_FLAGS)}`];
+    const from = int(0) === sys.AT_FDCWD ? 'AT_FDCWD' : fd(0);
+    return { args: [from, text(Buffer.from(args[1] as string), 4096), `{${how.join(', ')}}`, '24'] };
+  },
   pipe2: ({ args, int, result, named: fdName }) => ({
     args: [result < 0 ? UNKNOWN : `[${(args[0] as number[]).map(fdName).join(', ')}]`, mask(int(1), PIPE_FLAGS)],
   }),
@@ -488,10 +519,7 @@ const calls: Readonly<Record<string, (call: Context) => Parts>> = {
   fcntl: ({ int, fd, result, args }) => {
     const command = int(1);
     const name = one(command, FCNTL);
-    const statusFlags = (value: number): string => {
-      const rest = mask(value & ~sys.O_ACCMODE, FILE_FLAGS);
-      return [one(value & sys.O_ACCMODE, ACCESS), ...(rest === '0' ? [] : [rest])].join('|');
-    };
+    const statusFlags = (value: number): string => accessAnd(value, FILE_FLAGS);
     if (name.startsWith('F_GET')) {
       if (command === sys.F_GETPIPE_SZ || result <= 0) return { args: [fd(0), name] };
       const said = command === sys.F_GETFL ? statusFlags(result) : mask(result, FD_FLAGS);
@@ -555,6 +583,7 @@ export function formatResult(result: number): string {
 /** Calls whose result is a descriptor. */
 const OPENING: ReadonlySet<string> = new Set([
   'epoll_create1',
+  'openat2',
   'socket',
   'accept4',
   'dup',

@@ -185,6 +185,7 @@ const calls = {
   read: { fd: v(r), buffer, offset: v(0), length: v(1) },
   write: { fd: v(w), buffer, offset: v(0), length: v(1) },
   close: { fd: v(-1) },
+  openat2: { dirfd: v(sys.AT_FDCWD), pathname: v('/'), flags: v(sys.O_RDONLY), mode: v(0), resolve: v(0) },
   pipe2: { pipefd: ints, flags: v(sys.O_CLOEXEC) },
   dup: { fd: v(r) },
   fcntl: { fd: v(r), cmd: v(sys.F_GETFD), arg: v(0) },

@@ -1,5 +1,17 @@
 // read, write, close, pipe2, dup, fcntl, ioctl, and the limit on descriptors.
-import { closeSync, openSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import * as sys from 'fdmux/sys';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { close, drain, failOnLeaks, fill, keep, ok, pair, pipe, resizable, tcp, unused } from '../support/fds.js';
@@ -309,5 +321,81 @@ describe('the limit on descriptors', () => {
     `);
     expect(await child.line()).toBe('true -7,-7 true');
     expect((await child.ended).code).toBe(0);
+  });
+});
+
+describe('openat2', () => {
+  /** A folder with a file, a link out of it and one within. */
+  function folder(): { path: string; fd: number } {
+    const path = mkdtempSync(join(tmpdir(), 'fdmux-openat2-'));
+    onTestFinished(() => rmSync(path, { recursive: true }));
+    mkdirSync(join(path, 'inside'));
+    writeFileSync(join(path, 'file'), 'outside');
+    writeFileSync(join(path, 'inside', 'file'), 'inside');
+    symlinkSync('file', join(path, 'inside', 'within'));
+    symlinkSync('../file', join(path, 'inside', 'out'));
+    symlinkSync('/proc/self/fd/0', join(path, 'inside', 'magic'));
+    const fd = keep(ok(sys.openat2(sys.AT_FDCWD, join(path, 'inside'), sys.O_PATH | sys.O_DIRECTORY | sys.O_CLOEXEC)));
+    return { path: join(path, 'inside'), fd };
+  }
+
+  function content(fd: number): string {
+    const buffer = Buffer.alloc(64);
+    const count = ok(sys.read(ok(fd), buffer));
+    close(fd);
+    return buffer.toString('latin1', 0, count);
+  }
+
+  test('opens from a folder, from the working directory and from the root', () => {
+    const { path, fd } = folder();
+    expect(content(sys.openat2(fd, 'file', sys.O_RDONLY | sys.O_CLOEXEC))).toBe('inside');
+    expect(content(sys.openat2(-1, join(path, 'file'), sys.O_RDONLY | sys.O_CLOEXEC))).toBe('inside');
+    const here = ok(sys.openat2(sys.AT_FDCWD, '.', sys.O_PATH | sys.O_CLOEXEC));
+    expect(readlinkSync(`/proc/self/fd/${here}`)).toBe(process.cwd());
+    close(here);
+  });
+
+  test('makes a file with its mode, once', () => {
+    const { path, fd } = folder();
+    const flags = sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL | sys.O_CLOEXEC;
+    close(ok(sys.openat2(fd, 'made', flags, 0o640)));
+    expect(statSync(join(path, 'made')).mode & 0o777 & ~process.umask()).toBe(0o640 & ~process.umask());
+    expect(sys.openat2(fd, 'made', flags, 0o640)).toBe(-sys.EEXIST);
+  });
+
+  test('goes out of the folder unless RESOLVE_BENEATH says no', () => {
+    const { path, fd } = folder();
+    const open = (name: string, resolve: number): number =>
+      sys.openat2(fd, name, sys.O_RDONLY | sys.O_CLOEXEC, 0, resolve);
+    for (const name of ['out', '../file', join(path, '../file')]) {
+      expect(content(open(name, 0)), name).toBe('outside');
+      expect(open(name, sys.RESOLVE_BENEATH), name).toBe(-sys.EXDEV);
+    }
+    expect(content(open('within', sys.RESOLVE_BENEATH))).toBe('inside');
+    expect(content(open('../../file', sys.RESOLVE_IN_ROOT))).toBe('inside');
+    expect(open('within', sys.RESOLVE_NO_SYMLINKS)).toBe(-sys.ELOOP);
+    expect(open('magic', sys.RESOLVE_NO_MAGICLINKS)).toBe(-sys.ELOOP);
+    expect(open('/proc/self/status', sys.RESOLVE_NO_XDEV)).toBe(-sys.EXDEV);
+  });
+
+  test('says what is wrong', () => {
+    const { fd } = folder();
+    expect(sys.openat2(fd, 'none', sys.O_RDONLY)).toBe(-sys.ENOENT);
+    expect(sys.openat2(fd, '', sys.O_RDONLY)).toBe(-sys.ENOENT);
+    expect(sys.openat2(fd, 'file/x', sys.O_RDONLY)).toBe(-sys.ENOTDIR);
+    expect(sys.openat2(unused(), 'file', sys.O_RDONLY)).toBe(-sys.EBADF);
+    expect(sys.openat2(fd, 'x'.repeat(300), sys.O_RDONLY)).toBe(-sys.ENAMETOOLONG);
+    // Unlike open(2), it knows which flags there are, and what goes with what.
+    expect(sys.openat2(fd, 'file', sys.O_RDONLY, 0o600)).toBe(-sys.EINVAL);
+    expect(sys.openat2(fd, 'file', sys.O_RDONLY, 0, 0x80000000)).toBe(-sys.EINVAL);
+    expect(sys.openat2(fd, 'file', 0x80000000)).toBe(-sys.EINVAL);
+  });
+
+  test('takes nothing for a path that C would cut short', () => {
+    for (const path of ['a\0b', 5, null, undefined, Buffer.from('/')]) {
+      expect(() => sys.openat2(0, path as never, 0)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    }
+    expect(() => sys.openat2(0.5, '/', 0)).toThrow(RangeError);
+    expect(() => sys.openat2(0, '/', Number.NaN)).toThrow(RangeError);
   });
 });
