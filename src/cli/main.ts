@@ -9,6 +9,7 @@ import { addConnect } from './connect.js';
 import { addDemo } from './demo.js';
 import { addLab } from './lab.js';
 import { addServe } from './serve.js';
+import { addTrace } from './trace.js';
 
 /** Wrong usage, as with most commands of Unix. */
 const USAGE = 2;
@@ -34,6 +35,7 @@ addConnect(fdmux);
 addDemo(fdmux);
 addBench(fdmux);
 addLab(fdmux);
+addTrace(fdmux);
 const tellVersion = (command: Command): void => {
   command.version(version);
   command.commands.forEach(tellVersion);

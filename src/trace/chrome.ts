@@ -5,10 +5,11 @@
  * https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
  */
 import { errorCode } from '../error.js';
+import type { Lane } from './drawing.js';
 import type { TraceCall, TraceEnd, TraceHeader } from './event.js';
-import { formatCall, kernelName, opened } from './format.js';
+import { formatCall, kernelName } from './format.js';
+import { followCalls, type Lanes } from './lanes.js';
 import { descriptorsOf } from './select.js';
-import { wakeUps } from './wakeups.js';
 
 /** An event: times in microseconds. */
 export interface ChromeEvent {
@@ -55,64 +56,33 @@ function callEvent(call: TraceCall, pid: number): ChromeEvent {
   };
 }
 
-/** What opened a descriptor says what it is. */
-const kinds: Readonly<Record<string, string>> = {
-  epoll_create1: 'epoll',
-  accept4: 'connection',
-  pipe2: 'pipe',
-  socketpair: 'socket',
-  timerfd_create: 'timerfd',
-  pidfd_open: 'pidfd',
-  inotify_init1: 'inotify',
-};
-
-/** A span for each descriptor that the trace saw opened. */
-function spans(calls: readonly TraceCall[], pid: number, last: number): ChromeEvent[] {
-  const open = new Map<number, ChromeEvent>();
-  const events: ChromeEvent[] = [];
-  let count = 0;
-  const end = (fd: number, ts: number): void => {
-    const begin = open.get(fd);
-    if (begin === undefined) return;
-    open.delete(fd);
-    events.push({ ...begin, ph: 'e', ts });
-  };
-  for (const call of calls) {
-    const at = microseconds(call.start + call.duration);
-    if (call.name === 'close') end(call.args[0] as number, at);
-    for (const fd of opened(call)) {
-      end(fd, at);
-      const name = `${fd} ${kinds[call.name] ?? kernelName(call.name)}`;
-      const begin: ChromeEvent = {
-        name,
-        cat: 'descriptor',
-        ph: 'b',
-        id: `fd${++count}`,
-        pid,
-        tid: call.thread,
-        ts: at,
-      };
-      open.set(fd, begin);
-      events.push(begin);
-    }
-  }
-  for (const fd of [...open.keys()]) end(fd, last);
-  return events;
-}
-
-/** From the beginning of the write to the last nanosecond of the wait: an arrow hangs on the slices that hold its ends. */
-function arrows(calls: readonly TraceCall[], pid: number): ChromeEvent[] {
-  return wakeUps(calls).flatMap(({ cause, wait, fd }, i): ChromeEvent[] => {
-    const shared = { name: `wakes ${fd}`, cat: 'wake-up', id: `wake${i + 1}`, pid };
+/** A span for each descriptor, from its opening, or the trace's beginning, to its closing, or the trace's end. */
+function spans({ lanes }: Lanes, pid: number, last: number): ChromeEvent[] {
+  return lanes.flatMap(({ fd, name, about, opened, closed }, i): ChromeEvent[] => {
+    if (fd === null) return [];
+    const shared = { name: `${fd} ${name}`, cat: 'descriptor', id: `fd${i}`, pid, tid: pid };
     return [
-      { ...shared, ph: 's', tid: cause.thread, ts: microseconds(cause.start) },
       {
         ...shared,
-        ph: 'f',
-        bp: 'e',
-        tid: wait.thread,
-        ts: microseconds(wait.start + wait.duration - Math.min(1, wait.duration / 2)),
+        ph: 'b',
+        ts: microseconds(opened ?? 0),
+        args: { descriptor: fd, ...(about === '' ? {} : { about }) },
       },
+      { ...shared, ph: 'e', ts: closed === null ? last : microseconds(closed) },
+    ];
+  });
+}
+
+/** From the beginning of the cause to the last nanosecond of the wait: an arrow hangs on the slices that hold its ends. */
+function arrows({ arrows: found, lanes }: Lanes, calls: readonly TraceCall[], pid: number): ChromeEvent[] {
+  return found.flatMap(({ from, to, toLane }, i): ChromeEvent[] => {
+    const [cause, wait] = [calls[from], calls[to]] as [TraceCall, TraceCall];
+    const { fd, name } = lanes[toLane] as Lane;
+    const shared = { name: `wakes ${fd} ${name}`, cat: 'wake-up', id: `wake${i}`, pid };
+    const end = wait.start + wait.duration - Math.min(1, wait.duration / 2);
+    return [
+      { ...shared, ph: 's', tid: cause.thread, ts: microseconds(cause.start) },
+      { ...shared, ph: 'f', bp: 'e', tid: wait.thread, ts: microseconds(Math.max(end, cause.start)) },
     ];
   });
 }
@@ -126,6 +96,7 @@ export function chromeTrace(header: TraceHeader, calls: readonly TraceCall[], en
     return { name: 'thread_name', ph: 'M', pid, tid: thread, ts: 0, args: { name } };
   });
   const command = header.command.join(' ');
+  const followed = followCalls(calls);
   const instants: ChromeEvent[] = [];
   const said = end?.signal
     ? `killed by ${end.signal}`
@@ -139,8 +110,8 @@ export function chromeTrace(header: TraceHeader, calls: readonly TraceCall[], en
       { name: 'process_name', ph: 'M', pid, tid: pid, ts: 0, args: { name: command } },
       ...names,
       ...calls.map((call) => callEvent(call, pid)),
-      ...spans(calls, pid, last),
-      ...arrows(calls, pid),
+      ...spans(followed, pid, last),
+      ...arrows(followed, calls, pid),
       ...instants,
     ],
     otherData: { command, started: header.started, dropped: end?.dropped ?? 0, complete: end !== undefined },

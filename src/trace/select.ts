@@ -11,10 +11,16 @@ export function namesOf(only: readonly string[]): ReadonlySet<string> {
   const wanted = new Set<string>();
   for (const name of only) {
     const found = [...callNames].filter((known) => known === name || kernelName(known) === name);
-    if (found.length === 0) throw invalidType('only', `of ${[...callNames].sort().join(', ')}`, name);
+    if (found.length === 0) throw unknownCall(name);
     for (const known of found) wanted.add(known);
   }
   return wanted;
+}
+
+function unknownCall(name: unknown): TypeError {
+  const known = [...callNames].sort().join(', ');
+  const error = new TypeError(`'${String(name)}' is no system call of fdmux: it has ${known}`);
+  return Object.assign(error, { code: 'ERR_INVALID_ARG_VALUE' });
 }
 
 /** Calls whose first argument is no descriptor. */
