@@ -126,50 +126,63 @@ class Server {
   }
 }
 
+/** Runs the generators, each with its part of the connections. @throws Error when one of them fails */
+async function generate(
+  program: string,
+  cpus: Places['generators'],
+  port: number,
+  pid: number,
+  { traffic, ...times }: Load,
+): Promise<Generated[]> {
+  const all = traffic === 'one by one' ? 1 : CONNECTIONS;
+  const children = cpus.map((cpu, i) => {
+    const connections = Math.floor((all * (i + 1)) / cpus.length) - Math.floor((all * i) / cpus.length);
+    const options = { connections, bytes: BYTES, ...times, pid };
+    const words = Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]);
+    return start(program, ['127.0.0.1', String(port), ...words], cpu);
+  });
+  const patience = (times.seconds + times.warmup) * 1000 + PATIENCE;
+  try {
+    const lines = await Promise.all(children.map((child) => child.line(patience)));
+    return lines.map((line) => JSON.parse(line) as Generated);
+  } finally {
+    await Promise.all(children.map((child) => child.end()));
+  }
+}
+
 async function measure(
   server: Server,
   { name }: Way,
   workers: number,
-  { traffic, seconds, warmup }: Load,
+  load: Load,
   program: string,
-  { generators, cores }: Places,
+  { server: pinned, generators, cores }: Places,
 ): Promise<Sample> {
   const { port } = await server.ask<{ port: number }>(`${name} ${workers}`);
-  // What churn has opened it also counts in the server: it can only be alone.
-  const used = traffic === 'one by one' ? generators.slice(0, 1) : generators;
-  const waited = runDelay(server.pid);
-  const begun = performance.now();
-  const children = used.map((cpu, i) => {
-    const all = traffic === 'one by one' ? 1 : CONNECTIONS;
-    const connections = Math.floor((all * (i + 1)) / used.length) - Math.floor((all * i) / used.length);
-    const options = { connections, bytes: BYTES, seconds, warmup, pid: server.pid };
-    const words = Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]);
-    return start(program, ['127.0.0.1', String(port), ...words], cpu);
-  });
+  // What churn has opened it also looks for in the server: it can only be alone.
+  const used = load.traffic === 'one by one' ? generators.slice(0, 1) : generators;
+  const [waited, begun] = [runDelay(server.pid), performance.now()];
+  const flags: Flag[] = [];
   let generated: Generated[];
+  let done: Done[];
   try {
-    const lines = await Promise.all(children.map((child) => child.line((seconds + warmup) * 1000 + PATIENCE)));
-    generated = lines.map((line) => JSON.parse(line) as Generated);
+    generated = await generate(program, used, port, server.pid, load);
+    if (generated.some(({ cpuShare, waitShare }) => cpuShare + waitShare >= BUSY)) flags.push('generator-bound');
+    // Where they have to share the CPUs, they wait for one another.
+    if (workers + (pinned === null ? used.length : 0) <= cores) {
+      flags.push(...disturbed(runDelay(server.pid) - waited, (performance.now() - begun) * workers));
+    }
   } finally {
-    await Promise.all(children.map((child) => child.end()));
+    done = await server.ask<Done[]>('stop');
   }
-  const flags: Flag[] = generated.some(({ cpuShare, waitShare }) => cpuShare + waitShare >= BUSY)
-    ? ['generator-bound']
-    : [];
-  // Where they have to share the CPUs, they wait for one another.
-  if (workers + used.length <= cores + (generators[0] === undefined ? 0 : used.length)) {
-    flags.push(...disturbed(runDelay(server.pid) - waited, (performance.now() - begun) * workers));
-  }
-  const done = await server.ask<Done[]>('stop');
   check(generated, done);
-  const accepted = sum(done, (one) => one.accepted);
   const messages = sum(generated, (one) => one.measured ?? one.messages ?? 0);
   const slept = generated[0]?.serverVoluntarySwitches;
   return {
     metrics: {
       ...(slept !== undefined && messages > 0 && { wakeups: slept / messages }),
       rate: sum(generated, (one) => one.messagesPerSecond ?? one.connectionsPerSecond ?? 0),
-      wasted: sum(done, (one) => one.wasted) / accepted,
+      wasted: sum(done, (one) => one.wasted) / sum(done, (one) => one.accepted),
       busiest: (100 * Math.max(...done.map((one) => one.echoed))) / sum(done, (one) => one.echoed),
     },
     flags,

@@ -4,9 +4,9 @@ import { readdirSync } from 'node:fs';
 import { connect } from 'node:net';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Child, start } from '../../benchmarks/measure/children.js';
-import { describeMachine } from '../../benchmarks/measure/machine.js';
-import type { Context, Row } from '../../benchmarks/workload.js';
+import { type Child, canPin, start } from '../../benchmarks/measure/children.js';
+import { allowedCpus, describeMachine } from '../../benchmarks/measure/machine.js';
+import type { Contest, Context, Row } from '../../benchmarks/workload.js';
 import { check, cores, places, targets, workerCounts } from '../../benchmarks/workloads/cores.js';
 import { type Done, WAYS } from '../../benchmarks/workloads/cores-ways.js';
 
@@ -89,24 +89,49 @@ describe('the server', () => {
   });
 });
 
-test('a measurement checks both sides and says how much of it the busiest did', async () => {
-  const module = (await import(
-    pathToFileURL(compiled('cores')).href
-  )) as typeof import('../../benchmarks/workloads/cores.js');
-  const context: Context = { quick: true, machine: describeMachine(), cpus: null, threads: 11 };
-  const contest = await module.cores.open(context);
-  try {
-    for (const contestant of new Set(contest.cells.map((cell) => cell.contestant))) {
-      const cell = contest.cells.findLast((one) => one.contestant === contestant && one.params.traffic === 'kept open');
-      const { metrics } = (await cell?.measure()) ?? { metrics: {} };
-      expect(metrics.rate, contestant).toBeGreaterThan(0);
-      expect(metrics.busiest).toBeGreaterThanOrEqual(50);
-      expect(metrics.busiest).toBeLessThanOrEqual(100);
-      if (contestant === 'own listeners') expect(metrics).toMatchObject({ wasted: 0 });
+describe('a measurement', () => {
+  const open = async (changed: Partial<Context>): Promise<Contest> => {
+    const url = pathToFileURL(compiled('cores')).href;
+    const module = (await import(url)) as typeof import('../../benchmarks/workloads/cores.js');
+    return module.cores.open({ quick: true, machine: describeMachine(), cpus: null, threads: 11, ...changed });
+  };
+  const lastOf = (contest: Contest, contestant: string, traffic: string) =>
+    contest.cells.findLast((cell) => cell.contestant === contestant && cell.params.traffic === traffic);
+
+  test('checks both sides, and says how much of it the busiest did and who was woken', async () => {
+    const contest = await open({});
+    try {
+      expect(contest.missing).toEqual({});
+      for (const contestant of new Set(contest.cells.map((cell) => cell.contestant))) {
+        for (const traffic of ['kept open', 'one by one']) {
+          const { metrics } = (await lastOf(contest, contestant, traffic)?.measure()) ?? { metrics: {} };
+          expect(metrics.rate, contestant).toBeGreaterThan(0);
+          expect(metrics.wakeups).toBeGreaterThanOrEqual(0);
+          expect(metrics.busiest).toBeGreaterThanOrEqual(50);
+          expect(metrics.busiest).toBeLessThanOrEqual(100);
+          if (contestant === 'own listeners') expect(metrics).toMatchObject({ wasted: 0 });
+        }
+      }
+    } finally {
+      await contest.close();
     }
-  } finally {
-    await contest.close();
-  }
+  });
+
+  test('adds up several generators, each on a CPU of its own', async (ctx) => {
+    if (!canPin()) return ctx.skip('no taskset here');
+    const [first, last] = [allowedCpus()[0] as number, allowedCpus().at(-1) as number];
+    // As on a machine of six, only that some of them are the same.
+    const contest = await open({ cpus: [first, first, last, last, last, last] });
+    try {
+      expect(contest.notes).toEqual([expect.stringContaining('2 generators')]);
+      for (const traffic of ['kept open', 'one by one']) {
+        const sample = await lastOf(contest, 'own listeners', traffic)?.measure();
+        expect(sample?.metrics.rate).toBeGreaterThan(0);
+      }
+    } finally {
+      await contest.close();
+    }
+  });
 });
 
 test('what was lost, or counted differently by the two sides, is an error', () => {
