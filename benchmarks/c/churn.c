@@ -84,7 +84,7 @@ static void serve(struct connection* connection) {
   end_connection(connection);
   if (window_start != 0 && !stopping) {
     measured++;
-    if (connection->since >= window_start) record(&latency, time - connection->since);
+    if (connection->since >= window_start) histogram_record(&latency, time - connection->since);
   }
   if (!stopping) start_connection(connection);
 }

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <arpa/inet.h>
-#include <math.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,6 +12,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "histogram.h"
 
 static const int64_t SECOND = 1000000000;
 
@@ -91,55 +92,18 @@ static inline int count_wrong(const unsigned char* in, const unsigned char* out,
   return wrong;
 }
 
-// A log histogram of nanoseconds, as HdrHistogram's: 64 steps for each power of two, so that a value is known to 1.6 %.
-enum { STEPS = 64, STEP_BITS = 6, BUCKETS = (64 - STEP_BITS + 1) * STEPS };
-
-struct histogram {
-  uint64_t counts[BUCKETS];
-  uint64_t total;
-  int64_t largest;
-};
-
-static inline int bucket_of(uint64_t value) {
-  if (value < STEPS) return (int)value;
-  int exponent = 63 - __builtin_clzll(value) - STEP_BITS;
-  return (exponent + 1) * STEPS + (int)(value >> exponent) - STEPS;
-}
-
-static inline double middle_of(int bucket) {
-  if (bucket < STEPS) return bucket;
-  int exponent = bucket / STEPS - 1;
-  return ldexp(bucket % STEPS + STEPS + 0.5, exponent);
-}
-
-static inline void record(struct histogram* histogram, int64_t value) {
-  if (value < 0) value = 0;
-  histogram->counts[bucket_of(value)]++;
-  histogram->total++;
-  if (value > histogram->largest) histogram->largest = value;
-}
-
-// In microseconds; 0 of nothing.
-static inline double quantile(const struct histogram* histogram, double part) {
-  uint64_t seen = 0;
-  if (part >= 1) return (double)histogram->largest / 1000;
-  for (int i = 0; i < BUCKETS; i++) {
-    seen += histogram->counts[i];
-    if (seen > 0 && (double)seen >= part * (double)histogram->total) {
-      // The middle of the last bucket may lie beyond what was seen.
-      return fmin(middle_of(i), (double)histogram->largest) / 1000;
-    }
-  }
-  return 0;
+static inline double microseconds(const struct histogram* histogram, double part) {
+  // The last one is known exactly.
+  return (part < 1 ? histogram_quantile(histogram, part) : (double)histogram->largest) / 1000;
 }
 
 // As members of a JSON object: the three that everybody asks for, and the distribution up to its end.
 static inline void print_latency(const struct histogram* histogram) {
   static const double parts[] = {0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999, 1};
   printf("\"latencyMicroseconds\":{\"median\":%.2f,\"p99\":%.2f,\"p999\":%.2f},\"quantiles\":[",
-         quantile(histogram, 0.5), quantile(histogram, 0.99), quantile(histogram, 0.999));
+         microseconds(histogram, 0.5), microseconds(histogram, 0.99), microseconds(histogram, 0.999));
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-    printf("%s[%g,%.2f]", i == 0 ? "" : ",", parts[i], quantile(histogram, parts[i]));
+    printf("%s[%g,%.2f]", i == 0 ? "" : ",", parts[i], microseconds(histogram, parts[i]));
   }
   printf("],");
 }

@@ -8,7 +8,7 @@ enum { STEPS = 64, STEP_BITS = 6, BUCKETS = (64 - STEP_BITS + 1) * STEPS };
 
 struct histogram {
   uint64_t counts[BUCKETS];
-  uint64_t total;
+  uint64_t total, largest;
 };
 
 static inline int bucket_of(uint64_t value) {
@@ -26,6 +26,7 @@ static inline double middle_of(int bucket) {
 static inline void histogram_record(struct histogram* histogram, uint64_t value) {
   histogram->counts[bucket_of(value)]++;
   histogram->total++;
+  if (value > histogram->largest) histogram->largest = value;
 }
 
 // 0 of nothing.
@@ -33,7 +34,9 @@ static inline double histogram_quantile(const struct histogram* histogram, doubl
   uint64_t seen = 0;
   for (int i = 0; i < BUCKETS; i++) {
     seen += histogram->counts[i];
-    if (seen > 0 && (double)seen >= part * (double)histogram->total) return middle_of(i);
+    // The middle of the last bucket may lie beyond what was seen.
+    if (seen > 0 && (double)seen >= part * (double)histogram->total)
+      return fmin(middle_of(i), (double)histogram->largest);
   }
   return 0;
 }

@@ -33,7 +33,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "histogram.h"
+#include "generator.h"
 
 enum {
   MAXEVENTS = 1024,
@@ -42,8 +42,6 @@ enum {
   // Connections come from so many addresses in turn: one address has 28,232 ports, and each rests for a minute.
   ADDRESSES = 8,
 };
-
-static const int64_t SECOND = 1000000000;
 
 struct connection {
   int fd;  // -1: failed
@@ -77,24 +75,6 @@ static bool measuring;
 static uint64_t requests, wrong, failures, opened;
 static int served;
 static char why[160];
-
-static void fail(const char* what) {
-  perror(what);
-  exit(2);
-}
-
-static void* need(void* memory) {
-  if (memory == NULL) fail("malloc");
-  return memory;
-}
-
-static int64_t read_clock(clockid_t clock) {
-  struct timespec time;
-  if (clock_gettime(clock, &time) == -1) fail("clock_gettime");
-  return time.tv_sec * SECOND + time.tv_nsec;
-}
-
-static int64_t now(void) { return read_clock(CLOCK_MONOTONIC); }
 
 // What a server has used: itself, its children and theirs.
 struct usage {
@@ -412,13 +392,10 @@ static void parse(int argc, char** argv) {
   }
 }
 
-static void parse_server(int argc, char** argv) {
+static void parse_request(int argc, char** argv) {
   bool right = argc - optind == 2 && body_file != NULL && path[0] == '/' && connections >= 1;
   if (!right || !(seconds > 0) || !(warmup >= 0) || !(setup >= 0)) explain_usage();
-  server.sin_family = AF_INET;
-  server.sin_port = htons(atoi(argv[optind + 1]));
-  if (inet_pton(AF_INET, argv[optind], &server.sin_addr) != 1 || ntohl(server.sin_addr.s_addr) >> 24 != 127)
-    explain_usage();
+  if (!parse_server(argv[optind], argv[optind + 1], &server)) explain_usage();
   int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s:%s\r\n%s\r\n", path, argv[optind],
                         argv[optind + 1], one_each ? "Connection: close\r\n" : "");
   if (length < 0 || (size_t)length >= sizeof request) explain_usage();
@@ -485,13 +462,10 @@ static int run_command(char** command) {
 int main(int argc, char** argv) {
   parse(argc, argv);
   if (argc > optind && strcmp(argv[optind - 1], "--") == 0) return run_command(argv + optind);
-  parse_server(argc, argv);
+  parse_request(argc, argv);
   read_body();
   signal(SIGPIPE, SIG_IGN);
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
+  raise_limit();
   epfd = epoll_create1(EPOLL_CLOEXEC);
   if (epfd == -1) fail("epoll_create1");
   all = need(calloc((size_t)connections, sizeof *all));

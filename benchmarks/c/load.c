@@ -127,7 +127,7 @@ static void finish_message(struct connection* connection) {
   bool measured = window_start != 0 && connection->since >= window_start;
   if (window_start != 0 && !stopping) messages++;
   // In the open loop, whatever was due in time counts, however late it comes.
-  if (measured && (rate > 0 || !stopping)) record(&latency, time - connection->since);
+  if (measured && (rate > 0 || !stopping)) histogram_record(&latency, time - connection->since);
   if (!connection->idle && !stopping) {
     if (rate == 0) {
       start_message(connection, time);
@@ -175,7 +175,7 @@ static void send_due(int64_t time) {
   for (int64_t at; (at = due_time(due)) <= time && at < window_end;) {
     struct connection* connection = &talkers[due++ % connections];
     if (connection->waiting || connection->fd == -1) continue;
-    if (window_start != 0) record(&lag, time - at);
+    if (window_start != 0) histogram_record(&lag, time - at);
     take_turn(connection);
   }
 }
@@ -272,7 +272,8 @@ static void count_unsent(int64_t time) {
   for (int i = 0; i < connections; i++) {
     for (uint64_t turn = talkers[i].turn; turn * connections + i < due; turn++) {
       unsent++;
-      if (due_time(turn * connections + i) >= window_start) record(&latency, time - due_time(turn * connections + i));
+      if (due_time(turn * connections + i) >= window_start)
+        histogram_record(&latency, time - due_time(turn * connections + i));
     }
   }
 }
@@ -305,7 +306,7 @@ static void measure(void) {
   print_usage(&before, &after);
   if (rate > 0) {
     printf("\"unsent\":%llu,\"lagMicroseconds\":{\"median\":%.2f,\"p99\":%.2f},", (unsigned long long)unsent,
-           quantile(&lag, 0.5), quantile(&lag, 0.99));
+           microseconds(&lag, 0.5), microseconds(&lag, 0.99));
   }
   if (server_pid != 0) {
     print_server_usage(&server_before, &server_after);
