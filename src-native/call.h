@@ -7,7 +7,7 @@
 // TypeScript has checked the types and ranges of numbers; what guards memory is checked here, beside the memory.
 #pragma once
 
-#include <napi.h>
+#include <node_api.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -17,7 +17,6 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -60,7 +59,8 @@ struct Thread {
   std::vector<uint8_t> scratch;
   // TypedArray.prototype.at, as it was before any caller could put another in its place.
   napi_ref at;
-  std::unordered_set<int> owned{};
+  // Whether each descriptor goes with the thread (owned.cc), at its number.
+  std::vector<bool> owned{};
   std::vector<Watcher*> watchers{};
   // Each signal that writes into a pipe of this thread's, and the pipe.
   std::vector<std::pair<int, int>> signals{};
@@ -184,10 +184,11 @@ struct NamedNumber {
 
 // Where a file of system calls puts its functions and constants.
 struct Family {
-  Napi::Object exports;
-  Napi::Object constants;
+  napi_env env;
+  napi_value exports;
+  napi_value constants;
   // The names of the system calls that can be traced, by their ids.
-  Napi::Array traced;
+  napi_value traced;
   Thread* thread;
 
   // A function that is no system call.
@@ -200,9 +201,10 @@ struct Family {
   void SystemCall(const char* function_name, Holds holds = Holds::kNothing, uint8_t elements = 0,
                   const char* name = nullptr) {
     const TracedCall& call = Describe<function>(name == nullptr ? function_name : name, holds, elements);
-    traced.Set(call.id, Napi::String::New(exports.Env(), call.name));
+    AddTraced(call);
     Raw(function_name, Call<function, true>);
   }
+  void AddTraced(const TracedCall& call);
   void Raw(const char* name, napi_callback callback);
   void Constants(std::initializer_list<NamedNumber> list);
 };

@@ -33,6 +33,11 @@ struct open_how {
 #define SYS_openat2 437
 #endif
 
+// musl's headers do not know it, and musl had no wrapper for the two calls that take it before 1.2.5.
+#ifndef RWF_NOWAIT
+#define RWF_NOWAIT 8
+#endif
+
 namespace fdmux {
 
 // What a descriptor stands for decides how a worker reads and writes it: a mode of stat(2), 0 for what never blocks.
@@ -48,7 +53,7 @@ static long ReadReady(int fd, mode_t kind, uint8_t* at, int64_t length) {
   if (S_ISSOCK(kind)) return Answer(recv(fd, at, length, MSG_DONTWAIT));
   if (S_ISFIFO(kind)) {
     iovec part{at, static_cast<size_t>(length)};
-    long result = Answer(preadv2(fd, &part, 1, -1, RWF_NOWAIT));
+    long result = Answer(syscall(SYS_preadv2, fd, &part, 1, -1L, -1L, RWF_NOWAIT));
     if (result != -EOPNOTSUPP) return result;
   }
   return Answer(read(fd, at, length));
@@ -67,7 +72,7 @@ static long WriteReady(int fd, mode_t kind, const uint8_t* at, int64_t length) {
   if (S_ISSOCK(kind)) return Answer(send(fd, at, length, MSG_DONTWAIT));
   if (S_ISFIFO(kind)) {
     iovec part{const_cast<uint8_t*>(at), static_cast<size_t>(length)};
-    long result = Answer(pwritev2(fd, &part, 1, -1, RWF_NOWAIT));
+    long result = Answer(syscall(SYS_pwritev2, fd, &part, 1, -1L, -1L, RWF_NOWAIT));
     if (result != -EOPNOTSUPP) return result;
   }
   if (S_ISFIFO(kind) || isatty(fd)) length = std::min<int64_t>(length, PIPE_BUF);
@@ -94,7 +99,7 @@ static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_
 }
 
 long Close(Thread& thread, int fd) {
-  thread.owned.erase(fd);
+  if (fd >= 0 && static_cast<size_t>(fd) < thread.owned.size()) thread.owned[static_cast<size_t>(fd)] = false;
   return Answer(close(fd));
 }
 

@@ -51,15 +51,20 @@ static napi_value Pin(napi_env env, napi_callback_info info) {
 }
 
 // A value that lives as long as the thread does.
-static napi_ref Keep(Napi::Env env, napi_value value) {
+static napi_ref Keep(napi_env env, napi_value value) {
   napi_ref reference = nullptr;
   napi_create_reference(env, value, 1, &reference);
   return reference;
 }
 
-static Napi::Value At(Napi::Env env) {
-  auto array = env.Global().Get("Uint8Array").As<Napi::Object>();
-  return array.Get("prototype").As<Napi::Object>().Get("at");
+// Uint8Array.prototype.at.
+static napi_value At(napi_env env) {
+  napi_value value;
+  if (napi_get_global(env, &value) != napi_ok) return nullptr;
+  for (const char* name : {"Uint8Array", "prototype", "at"}) {
+    if (napi_get_named_property(env, value, name, &value) != napi_ok) return nullptr;
+  }
+  return value;
 }
 
 // References are no part of what the environment frees by itself: each worker would leave two behind.
@@ -70,15 +75,26 @@ static void End(napi_env env, void* data, void*) {
   delete thread;
 }
 
-static Napi::Object Init(Napi::Env env, Napi::Object exports) {
+static napi_value Init(napi_env env, napi_value exports) {
+  void* memory = nullptr;
+  napi_value buffer;
+  napi_value frame;
+  napi_value constants;
+  napi_value traced;
+  napi_value at = At(env);
+  // What Node.js refused stands as an exception.
+  if (at == nullptr || napi_create_arraybuffer(env, kFrame * sizeof(double), &memory, &buffer) != napi_ok ||
+      napi_create_typedarray(env, napi_float64_array, kFrame, buffer, 0, &frame) != napi_ok ||
+      napi_create_object(env, &constants) != napi_ok || napi_create_array(env, &traced) != napi_ok) {
+    return nullptr;
+  }
+  napi_set_named_property(env, exports, "frame", frame);
   auto id = static_cast<uint32_t>(syscall(SYS_gettid));
   bool worker = id != static_cast<uint32_t>(getpid());
-  auto frame = Napi::Float64Array::New(env, kFrame);
-  exports.Set("frame", frame);
-  auto* thread =
-      new Thread{env, worker, id, frame.Data(), Keep(env, frame), std::make_shared<Memories>(), {}, Keep(env, At(env))};
+  auto* thread = new Thread{
+      env, worker, id, static_cast<double*>(memory), Keep(env, frame), std::make_shared<Memories>(), {}, Keep(env, at)};
   napi_set_instance_data(env, thread, End, nullptr);
-  Family family{exports, Napi::Object::New(env), Napi::Array::New(env), thread};
+  Family family{env, exports, constants, traced, thread};
   family.Raw("pin", Pin);
   InitOwned(family);
   InitErrno(family);
@@ -91,11 +107,11 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   InitLoop(family);
   InitWakeups(family);
   InitTrace(family);
-  exports.Set("constants", family.constants);
-  exports.Set("traced", family.traced);
+  napi_set_named_property(env, exports, "constants", constants);
+  napi_set_named_property(env, exports, "traced", traced);
   return exports;
 }
 
-NODE_API_MODULE(fdmux, Init)
-
 }  // namespace fdmux
+
+NAPI_MODULE_INIT() { return fdmux::Init(env, exports); }

@@ -3,7 +3,7 @@
 // While nobody traces, a call costs one look at a flag.
 #pragma once
 
-#include <napi.h>
+#include <node_api.h>
 
 #include <atomic>
 #include <cstdint>
