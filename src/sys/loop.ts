@@ -15,6 +15,15 @@ export const LOOP_EACH = constant('LOOP_EACH');
 /** As LOOP_BATCH, once for each `loop_arm`; it starts disarmed. */
 export const LOOP_ONCE = constant('LOOP_ONCE');
 
+/** Bun and Deno have Node-API, but an event loop of their own: calling libuv there ends the process. */
+function libuvOnly(): void {
+  const { bun, deno } = process.versions;
+  if (bun === undefined && deno === undefined) return;
+  const runtime = bun === undefined ? `Deno ${deno}` : `Bun ${bun}`;
+  const message = `Waiting on the event loop wants Node.js's. This is ${runtime}: blocking waits work, also in a Worker`;
+  throw Object.assign(new Error(message), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+}
+
 /**
  * From now on the loop of this thread watches a set, through a duplicate of its descriptor, and keeps the process alive.
  * @param epfd the set
@@ -22,6 +31,7 @@ export const LOOP_ONCE = constant('LOOP_ONCE');
  * @param mode LOOP_BATCH, LOOP_EACH or LOOP_ONCE
  * @param callback told a number as the mode has it, or `-errno` when the set cannot be read
  * @returns a number for the other calls, or `-EBADF`, `-EMFILE`, `-EPERM` (not something to wait for)
+ * @throws ERR_FEATURE_UNAVAILABLE_ON_PLATFORM where the event loop is not Node.js's
  */
 export function loop_watch(
   epfd: number,
@@ -29,6 +39,7 @@ export function loop_watch(
   mode: number,
   callback: (number: number) => void,
 ): number {
+  libuvOnly();
   frame[0] = epfd;
   frame[1] = events[MEMORY];
   frame[2] = events.capacity;

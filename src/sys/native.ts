@@ -112,7 +112,21 @@ function unsupported(): Native {
 
 function load(): Native {
   const require = createRequire(import.meta.url);
-  return require('node-gyp-build')(fileURLToPath(packageRoot)) as Native;
+  try {
+    return require('node-gyp-build')(fileURLToPath(packageRoot)) as Native;
+  } catch (error) {
+    // node-gyp-build knows musl by a file of Alpine's: elsewhere it has tried the other one.
+    const musl = new URL(`prebuilds/linux-${process.arch}/fdmux.musl.node`, packageRoot);
+    if (existsSync(musl)) {
+      try {
+        return require(fileURLToPath(musl)) as Native;
+      } catch {
+        throw error;
+      }
+    }
+    const message = `fdmux has no binary for linux-${process.arch} here. With a compiler at hand, \`npx node-gyp rebuild\` in ${fileURLToPath(packageRoot)} makes one`;
+    throw Object.assign(new Error(message, { cause: error }), { code: 'ERR_DLOPEN_FAILED' });
+  }
 }
 
 // A copy: V8 keeps what an addon exports as a dictionary, and looks each call up in it, 5 to 15 ns a time.
