@@ -31,6 +31,8 @@ export default defineConfig({
         test: {
           name: 'process',
           include: ['test/**/*.test.ts'],
+          // `npm run test:package`.
+          exclude: ['test/package/**'],
           // A process for each file: descriptors are counted, signals sent, limits lowered.
           pool: 'forks',
         },

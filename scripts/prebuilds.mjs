@@ -4,7 +4,7 @@
  * Where it runs, nothing but the C library is needed, glibc 2.28 or any musl 1.2: this is checked.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,16 @@ function sources(folder, extension) {
   return readdirSync(join(root, folder))
     .filter((name) => name.endsWith(extension))
     .map((name) => join(root, folder, name));
+}
+
+/** The programs that binding.gyp names. */
+function programs() {
+  const target = /"target_name": "(\w+)", "type": "executable", "sources": \[(.*?)\]/g;
+  const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8');
+  return [...gyp.matchAll(target)].map(([, name, list]) => ({
+    name,
+    files: [...list.matchAll(/"(.*?)"/g)].map(([, file]) => join(root, file)),
+  }));
 }
 
 /** Where g++ keeps its own headers, and which version it is. */
@@ -118,11 +128,11 @@ async function compilePrograms(target, folder) {
   const old = await oldNames(target, folder);
   mkdirSync(join(root, `prebuilds/linux-${arch}/bench`), { recursive: true });
   return Promise.all(
-    sources('benchmarks/c', '.c').map(async (file) => {
-      const output = join(root, `prebuilds/linux-${arch}/bench/${basename(file, '.c')}`);
+    programs().map(async ({ name, files }) => {
+      const output = join(root, `prebuilds/linux-${arch}/bench/${name}`);
       const cflags = ['-std=c11', '-O2', '-pthread', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
       const link = ['-s', '-Wl,--no-as-needed', old, '-Wl,--as-needed', '-lm'];
-      await limited(`${tools}gcc`, [...cflags, file, ...link, '-o', output]);
+      await limited(`${tools}gcc`, [...cflags, ...files, ...link, '-o', output]);
       return output;
     }),
   );

@@ -3,6 +3,7 @@
  * outside the type's range, each naming the argument, what was expected and what came.
  */
 import { types } from 'node:util';
+import { unavailable } from './native.js';
 
 /** What came, in Node.js's words. Never runs code of the value's own. */
 export function received(value: unknown): string {
@@ -40,6 +41,10 @@ export function outOfRange(name: string, expected: string, value: unknown): Rang
 
 /** Throws what a value that is no number, or not the right one, deserves. */
 export function refuse(name: string, expected: string, value: unknown): never {
+  // Elsewhere, a constant is no number: what is wrong is not the argument.
+  if (Number.isNaN(value) && process.platform !== 'linux') {
+    throw unavailable(`The value of "${name}" is a constant of Linux. This is ${process.platform}`);
+  }
   throw typeof value === 'number' ? outOfRange(name, expected, value) : invalidType(name, 'of type number', value);
 }
 

@@ -3,7 +3,7 @@
  * objects' door to `src-native/loop.cc`.
  */
 import type { EpollEvents } from './epoll.js';
-import { constant, frame, MEMORY, native } from './native.js';
+import { constant, frame, MEMORY, native, unavailable } from './native.js';
 
 /** A wake-up calls back once, with the number of events. */
 export const LOOP_BATCH = constant('LOOP_BATCH');
@@ -20,8 +20,9 @@ function libuvOnly(): void {
   const { bun, deno } = process.versions;
   if (bun === undefined && deno === undefined) return;
   const runtime = bun === undefined ? `Deno ${deno}` : `Bun ${bun}`;
-  const message = `Waiting on the event loop wants Node.js's. This is ${runtime}: blocking waits work, also in a Worker`;
-  throw Object.assign(new Error(message), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+  throw unavailable(
+    `Waiting on the event loop wants Node.js's. This is ${runtime}: blocking waits work, also in a Worker`,
+  );
 }
 
 /**

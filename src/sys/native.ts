@@ -95,6 +95,11 @@ export const packageRoot: URL = (() => {
   return folder;
 })();
 
+/** What this platform or runtime cannot do. */
+export function unavailable(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+}
+
 /** Elsewhere than on Linux everything can be imported and nothing called. */
 function unsupported(): Native {
   return new Proxy({} as Native, {
@@ -102,9 +107,9 @@ function unsupported(): Native {
       if (name === 'frame') return new Float64Array(8);
       if (name === 'constants') return {};
       if (name === 'traced') return [];
+      const what = name === 'pin' ? "Memory for a system call is Linux's" : `${String(name)} is a system call of Linux`;
       return () => {
-        const error = new Error(`${String(name)} is a system call of Linux. This is ${process.platform}`);
-        throw Object.assign(error, { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+        throw unavailable(`${what}. This is ${process.platform}`);
       };
     },
   });
@@ -133,7 +138,7 @@ function load(): Native {
 export const native: Native = process.platform === 'linux' ? { ...load() } : unsupported();
 export const { frame } = native;
 
-/** A constant of the C headers. */
+/** A constant of the C headers; elsewhere than on Linux, NaN. */
 export function constant(name: string): number {
   return native.constants[name] ?? Number.NaN;
 }

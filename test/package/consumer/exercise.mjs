@@ -24,7 +24,10 @@ function connected({ Socket }) {
   client.connect(listener.localAddress);
   const [served, address] = listener.accept();
   same(address, client.localAddress);
-  return { client, served, close: () => [listener, client, served].forEach((socket) => socket.close()) };
+  const close = () => {
+    for (const socket of [listener, client, served]) socket.close();
+  };
+  return { client, served, close };
 }
 
 /** The steps over every entry point, given under its name. */
@@ -159,37 +162,40 @@ export const steps = {
       'not ended',
     );
   },
-  'signals as a descriptor': ({ fdmux }) => {
+  'signals as a descriptor': async ({ fdmux }) => {
     const signals = new fdmux.SignalPipe(['SIGUSR2']);
+    const told = new Promise((resolve) => process.once('SIGUSR2', resolve));
     process.kill(process.pid, 'SIGUSR2');
     same(fdmux.select([signals], [], [], 5000)[0].length, 1);
     same(signals.read(), ['SIGUSR2']);
+    await told;
     signals.close();
   },
   'the event loop: Epoll.ready': async ({ fdmux }) => {
     const epoll = new fdmux.Epoll();
     const event = new fdmux.EventFd();
     epoll.register(event, fdmux.EPOLLIN);
+    const timer = setTimeout(() => event.write(), 1);
     try {
-      setTimeout(() => event.write(), 1);
       same(await epoll.ready(), [[event.fd, fdmux.EPOLLIN]]);
     } finally {
+      clearTimeout(timer);
       epoll.close();
       event.close();
     }
   },
   'the event loop: watch': async ({ fdmux }) => {
     const event = new fdmux.EventFd();
+    const timer = setTimeout(() => event.write(), 1);
     try {
-      await new Promise((resolve, reject) => {
+      await new Promise((resolve) => {
         const watch = fdmux.watch(event, 'readable', () => {
           watch.close();
           resolve();
         });
-        setTimeout(() => event.write(), 1);
-        setTimeout(() => reject(new Error('not told')), 10_000).unref();
       });
     } finally {
+      clearTimeout(timer);
       event.close();
     }
   },
