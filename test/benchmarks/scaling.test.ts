@@ -91,7 +91,8 @@ describe('the work', () => {
     }
   });
 
-  test.for(['fdmux', 'C'])('%s watches more with select than fd_set has room for', (name) => {
+  test.for(['fdmux', 'C'])('%s watches more with select than fd_set has room for', (name, ctx) => {
+    if (describeMachine().openFiles.hard < 2500) return ctx.skip('needs a hard limit of 2500 open files');
     const program = PROGRAMS[name] as [string, ...string[]];
     // The last pairs are the ones that are active: their descriptors are the highest.
     expect(ask(program, ['select 1200 1200 0 1', 'select 10 1 5 1'])).toMatchObject([{ events: 1200 }, { events: 6 }]);
