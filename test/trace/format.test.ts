@@ -7,6 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import * as sys from '../../src/sys/index.js';
 import { callNames, epollMask, formatCall, formatResult, pollMask } from '../../src/trace/format.js';
 import { recording } from '../../src/trace/record.js';
+import { comparable, haveStrace } from '../support/strace.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'fdmux-format-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -148,19 +149,8 @@ process.stderr.write('end\\n');
 process.stdout.write(JSON.stringify(lines));
 `;
 
-/** What cannot be known without being strace: addresses of memory, and how much of a timeout is left. */
-function comparable(line: string): string {
-  return line
-    .replace(/0x[0-9a-f]{6,}/g, '0x...')
-    .replace(/,? ?left \{[^}]*\}/g, '')
-    .replace(/ \(\)/g, '')
-    .replace(/\) += /, ') = ');
-}
-
 describe('strace', () => {
-  const found = spawnSync('strace', ['-V']).status === 0;
-
-  test.skipIf(!found)('writes every call the same', () => {
+  test.skipIf(!haveStrace)('writes every call the same', () => {
     const file = join(folder, 'strace.txt');
     const { stdout, stderr } = spawnSync('strace', ['-o', file, process.execPath, '--input-type=module', '-e', CALLS], {
       encoding: 'utf8',
