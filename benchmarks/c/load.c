@@ -26,8 +26,8 @@
 
 enum {
   MAXEVENTS = 1024,
-  // Below the 28,232 ports that Linux gives to one address by default.
-  PER_ADDRESS = 20000,
+  // One address has 28,232 ports, and the kernel looks the longer for a free one the more of them are taken.
+  PER_ADDRESS = 500,
   // How many may be on their way at once: fewer than a server's queue of newcomers holds.
   AT_ONCE = 1000,
   GREETING = 64,

@@ -14,31 +14,35 @@ const load = (idle: number): Load => ({ connections: 1, idle, bytes: 64, rate: 0
 
 /** Of 20,000 descriptors, what the processes have to themselves is left. */
 const MOST = 15_000;
+const SOME = 5000;
 /** Descriptors that neither process has for connections. */
 const SPARE = 100;
 /** What select has no room for beside the server's own descriptors: whoever comes and goes while others stay. */
 const SLACK = 8;
 const ROUND = 50;
 
-const TIMING = { full: { seconds: 0.25, warmup: 0.06 }, quick: { seconds: 0.15, warmup: 0.04 } };
+const TIMING = { full: { seconds: 0.2, warmup: 0.05 }, quick: { seconds: 0.1, warmup: 0.03 } };
 const HEATING = { full: 0.3, quick: 0.15 };
 /** epoll's cost with the most idle connections, in that with none. */
 const LIMIT = 1.2;
 
+type Case = readonly [idle: number, contestants: readonly string[]];
+
 /** Who is measured beside how many idle connections. @param most that a process may hold @param fits select's set */
-function cases(quick: boolean, most: number, fits: number): [idle: number, contestants: readonly string[]][] {
+function cases(quick: boolean, most: number, fits: number): Case[] {
   const some = (counts: readonly number[]): number[] => counts.filter((count) => count < most);
   if (quick) {
     return [
       [0, [SELECT, POLL, LEVEL]],
       [fits, [SELECT]],
-      [most, [POLL, LEVEL]],
+      ...some([SOME]).map((idle): Case => [idle, [POLL]]),
+      [most, most > SOME ? [LEVEL] : [POLL, LEVEL]],
     ];
   }
   return [
-    [0, [...OWN, C.select, C.poll, C.level, C.edge]],
+    [0, [...OWN, C.select, C.poll, C.level]],
     [fits, [SELECT, C.select]],
-    ...some([1000, 5000]).map((idle): [number, readonly string[]] => [idle, [POLL, LEVEL, EDGE]]),
+    ...some([1000, SOME]).map((idle): Case => [idle, [POLL, LEVEL, EDGE]]),
     [most, [POLL, LEVEL, EDGE, C.poll, C.level]],
   ];
 }
@@ -155,7 +159,7 @@ export const idle: Workload = {
     ...usageMetrics('message'),
     { name: 'messagesPerSecond', label: 'messages', unit: 'messages/s', better: 'higher' },
   ],
-  baselines: [C.level, C.poll, C.select, C.edge],
+  baselines: [C.level, C.poll, C.select],
   twins: TWINS,
   charts: [
     {

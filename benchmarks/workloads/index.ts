@@ -32,7 +32,7 @@ export const WORKLOADS: readonly Entry[] = [
   {
     name: 'idle',
     about: 'one connection talks while thousands sleep',
-    seconds: { full: 60, quick: 9 },
+    seconds: { full: 60, quick: 13 },
     load: async () => (await import('./idle.js')).idle,
   },
   {
