@@ -18,6 +18,22 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('It must be a whole number from 1 up.');
 }
 
+/** @throws InvalidArgumentError for what is no descriptor that one inherits */
+export function parseDescriptor(text: string): number {
+  const fd = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (fd > 2) return fd;
+  throw new InvalidArgumentError('It must be a descriptor from 3 up: 0, 1 and 2 are standard input and output.');
+}
+
+const MOST_WORKERS = 256;
+
+/** @throws InvalidArgumentError for what is no number of threads */
+export function parseWorkers(text: string): number {
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : Number.NaN;
+  if (count >= 1 && count <= MOST_WORKERS) return count;
+  throw new InvalidArgumentError(`It must be a whole number from 1 to ${MOST_WORKERS}.`);
+}
+
 /** @throws InvalidArgumentError for what is no time */
 export function parseSeconds(text: string): number {
   const seconds = /^\d{1,9}(\.\d{1,9})?$/.test(text) ? Number(text) : Number.NaN;

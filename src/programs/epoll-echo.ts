@@ -118,6 +118,7 @@ export const epollEcho: Program<EpollEchoOptions> = {
   document: '000',
   summary: 'an echo server over epoll(7), edge-triggered; says who came, what came, who left',
   port: 7788,
+  scales: true,
   options: [
     {
       flags: '--trigger <mode>',

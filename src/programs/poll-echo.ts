@@ -26,14 +26,14 @@ const FIRST_CLIENT = 3;
 function serve(options: ServeOptions): void {
   const operator = new Operator(options.quiet);
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
-  const keyboard = new Keyboard();
+  const keyboard = new Keyboard(options.keyboard);
   const listener = new Listener('poll-echo', options, operator);
   /** The client in place `FIRST_CLIENT + i` of the array. */
   const clients: Connection[] = [];
 
   let fds = new PollFds(64);
   fds.set(SIGNALS, signals.fd, POLLIN);
-  fds.set(KEYBOARD, keyboard.fd, POLLIN);
+  fds.set(KEYBOARD, keyboard.ended ? -1 : keyboard.fd, POLLIN);
   fds.set(LISTENER, listener.fd, POLLIN);
 
   const welcome = (fd: number, peer: string): void => {
@@ -96,5 +96,6 @@ export const pollEcho: Program = {
   document: '000',
   summary: 'the same server over poll(2); a line typed by the operator stops it',
   port: 7788,
+  scales: true,
   serve,
 };

@@ -10,6 +10,14 @@ export interface ServeOptions {
   backlog: number;
   /** Say that it listens, and no more. */
   quiet: boolean;
+  /** A listener that was inherited, in place of a host and a port. */
+  fd?: number | undefined;
+  /** Let others listen on the same port (SO_REUSEPORT). */
+  sharePort?: boolean;
+  /** Whether the operator's keyboard is this one's; it is unless told otherwise. */
+  keyboard?: boolean;
+  /** Who is told that it accepts; the operator is unless somebody else wants to know. */
+  accepting?: (address: string, port: number) => void;
 }
 
 /** An option of one program's own. */
@@ -31,6 +39,8 @@ export interface Program<Options extends ServeOptions = ServeOptions> {
   summary: string;
   /** The document's port. */
   port: number;
+  /** Whether several of it may serve one port: `--workers`. */
+  scales?: boolean;
   options?: readonly ProgramOption[];
   /** Serves until it is told to stop, and leaves nothing open. */
   serve(options: Options): void;

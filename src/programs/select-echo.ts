@@ -24,12 +24,13 @@ const { FD_SETSIZE, FdSet } = sys;
 function serve(options: ServeOptions): void {
   const operator = new Operator(options.quiet);
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
-  const keyboard = new Keyboard();
+  const keyboard = new Keyboard(options.keyboard);
   const listener = new Listener('select-echo', options, operator, FD_SETSIZE);
   const clients = new Map<number, Connection>();
 
   // What is waited for, and the copies that select turns into what is ready.
-  const reading = new FdSet().add(listener.fd).add(signals.fd).add(keyboard.fd);
+  const reading = new FdSet().add(listener.fd).add(signals.fd);
+  if (!keyboard.ended) reading.add(keyboard.fd);
   const writing = new FdSet();
   const readable = new FdSet();
   const writable = new FdSet();
@@ -91,5 +92,6 @@ export const selectEcho: Program = {
   document: '000',
   summary: 'an echo server over select(2); a line typed by the operator stops it',
   port: 7788,
+  scales: true,
   serve,
 };

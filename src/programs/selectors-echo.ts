@@ -88,5 +88,6 @@ export const selectorsEcho: Program = {
   document: '001',
   summary: 'an echo server over DefaultSelector; what to call travels in key.data',
   port: 1234,
+  scales: true,
   serve,
 };

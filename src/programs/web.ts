@@ -184,6 +184,7 @@ export const web: Program<WebOptions> = {
   document: '004',
   summary: 'a server of files over epoll(7): pages, pictures, parts of big files; one line for each request',
   port: 7786,
+  scales: true,
   options: [
     { flags: '--root <folder>', description: 'the folder to serve (default: ./html, or a small site of our own)' },
     {

@@ -5,9 +5,14 @@ import { Lines } from './lines.js';
 export class Keyboard {
   readonly fd = sys.STDIN_FILENO;
   /** There is no keyboard (any more): stop waiting for it. */
-  ended = false;
+  ended: boolean;
   readonly #lines = new Lines();
   readonly #buffer = Buffer.allocUnsafeSlow(65536);
+
+  /** @param ours false where another thread listens to it */
+  constructor(ours = true) {
+    this.ended = !ours;
+  }
 
   /** Reads what was typed. @returns the lines that have become complete; only what was typed last may lack its newline */
   read(): Buffer[] {

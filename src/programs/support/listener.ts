@@ -4,6 +4,7 @@ import { succeeded, systemError } from '../../error.js';
 import { addressText } from '../../socket.js';
 import * as sys from '../../sys/index.js';
 import type { ServeOptions } from '../program.js';
+import { adoptListener } from './inherited.js';
 import type { Operator } from './operator.js';
 
 /** How long a door stays shut before it is tried again although nobody left, in milliseconds. */
@@ -11,8 +12,12 @@ const RETRY = 1000;
 /** How many newcomers are let in before the others are served again. */
 const AT_ONCE = 256;
 
-/** Opens a listening, non-blocking socket. @throws SystemError EADDRINUSE, EACCES, EADDRNOTAVAIL… */
-export function openListener(host: string, port: number, backlog: number): number {
+/**
+ * Opens a listening, non-blocking socket.
+ * @param sharePort whether others may listen on the same port, too
+ * @throws SystemError EADDRINUSE, EACCES, EADDRNOTAVAIL…
+ */
+export function openListener(host: string, port: number, backlog: number, sharePort = false): number {
   const family = isIPv6(host) ? 'IPv6' : 'IPv4';
   const domain = family === 'IPv6' ? sys.AF_INET6 : sys.AF_INET;
   const type = sys.SOCK_STREAM | sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC;
@@ -20,6 +25,7 @@ export function openListener(host: string, port: number, backlog: number): numbe
   const address: sys.Address = { family, address: host, port };
   // A server that is started again must not wait for the old one's connections to be forgotten.
   sys.setsockopt(fd, sys.SOL_SOCKET, sys.SO_REUSEADDR, 1);
+  if (sharePort) sys.setsockopt(fd, sys.SOL_SOCKET, sys.SO_REUSEPORT, 1);
   let syscall = 'bind';
   let result = sys.bind(fd, address);
   if (result === 0) {
@@ -33,10 +39,13 @@ export function openListener(host: string, port: number, backlog: number): numbe
 
 /** Opens the door of a program that accepts by its own means, and says so. @returns a listening, non-blocking socket */
 export function listen(name: string, options: ServeOptions, operator: Operator): number {
-  const fd = openListener(options.host, options.port, options.backlog);
+  const { host, port, backlog, fd: inherited, sharePort = false } = options;
+  const fd = inherited === undefined ? openListener(host, port, backlog, sharePort) : adoptListener(inherited);
   const here = new sys.SockAddr();
   succeeded('getsockname', sys.getsockname(fd, here));
-  operator.announce(`${name} listening on ${addressText(here.toJSON() as sys.Address)}`);
+  const address = addressText(here.toJSON() as sys.Address);
+  if (options.accepting) options.accepting(address, here.port);
+  else operator.announce(`${name} listening on ${address}`);
   return fd;
 }
 

@@ -57,6 +57,14 @@ function openOutput(): number {
   }
 }
 
+/** What each line begins with: who says it, where there are several. */
+let speaker = '';
+
+/** Makes the lines of this thread begin with a name. */
+export function speakAs(name: string): void {
+  speaker = name;
+}
+
 export class Operator {
   readonly #output = openOutput();
   #connected = 0;
@@ -121,7 +129,7 @@ export class Operator {
    */
   announce(line: string): void {
     const [before, after] = this.#question === '' ? ['', ''] : ['\n', this.#question];
-    this.#put(`${before}${line}\n${after}`);
+    this.#put(`${before}${speaker}${line}\n${after}`);
   }
 
   #put(text: string): void {
