@@ -21,9 +21,12 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     coverage: {
-      // What runs in processes of its own is not seen.
-      include: ['src/*.ts', 'src/{sys,selectors,compat,trace}/*.ts'],
-      reporter: ['text', 'json-summary'],
+      include: ['src/**/*.ts', 'benchmarks/**/*.ts'],
+      // What runs in a browser: no coverage of Node.js's sees it.
+      exclude: ['**/browser/**'],
+      // For scripts/coverage.mjs, which adds what the processes have run that the tests start.
+      reporter: ['json'],
+      reportsDirectory: 'coverage/own',
     },
     projects: [
       {
@@ -35,6 +38,7 @@ export default defineConfig({
           exclude: ['test/package/**'],
           // A process for each file: descriptors are counted, signals sent, limits lowered.
           pool: 'forks',
+          setupFiles: ['test/support/children-coverage.ts'],
         },
       },
       {
