@@ -71,8 +71,11 @@ interface Measured {
   readonly code: number;
 }
 
-/** Measures what `entries` name, and prints each as it is done. */
-async function measure(
+/**
+ * Measures what `entries` name, and prints each as it is done.
+ * @returns what came of it, and the exit code
+ */
+export async function measure(
   entries: readonly Entry[],
   options: BenchOptions,
   print: (text: string) => void,
@@ -97,9 +100,12 @@ async function measure(
     interruption.abort();
   };
   // Whoever reads has had enough; the files are still to be written.
-  const unread = (): void => interrupt('SIGPIPE');
+  const unread = (): void => {
+    code ||= 128 + constants.signals.SIGPIPE;
+    interruption.abort();
+  };
   for (const signal of SIGNALS) process.on(signal, interrupt);
-  process.stdout.once('error', unread).on('error', () => {});
+  for (const stream of [process.stdout, process.stderr]) stream.once('error', unread).on('error', () => {});
 
   const workloads: WorkloadResult[] = [];
   const progress = new Progress(process.stderr);

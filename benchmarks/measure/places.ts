@@ -22,8 +22,9 @@ export function besides(url: string, path: string): string {
   return fileURLToPath(new URL(path, url));
 }
 
-/** A program of benchmarks/c/. */
+/** A program of benchmarks/c/: as it was compiled here, or as it came with the package. */
 export function cProgram(name: string): string | Missing {
-  const path = inPackage(`build/Release/${name}`);
-  return existsSync(path) ? path : { missing: 'not built: npm run build:native' };
+  const places = [`build/Release/${name}`, `prebuilds/${process.platform}-${process.arch}/bench/${name}`];
+  const found = places.map(inPackage).find(existsSync);
+  return found ?? { missing: `not compiled: (cd ${inPackage('.')} && npx node-gyp rebuild)` };
 }

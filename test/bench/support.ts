@@ -4,11 +4,20 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect, onTestFinished } from 'vitest';
 import type { BenchResult, WorkloadResult } from '../../benchmarks/workload.js';
 
 export const root: string = fileURLToPath(new URL('../..', import.meta.url));
 export const command: string = join(root, 'dist/src/cli/main.js');
+
+const schema = JSON.parse(readFileSync(join(root, 'benchmarks/result.schema.json'), 'utf8')) as object;
+const validate = new Ajv2020({ allErrors: true, allowUnionTypes: true }).compile(schema);
+
+/** What the published schema has against a result. */
+export function complaints(result: unknown): string[] {
+  return validate(result) ? [] : (validate.errors ?? []).map((error) => `${error.instancePath} ${error.message}`);
+}
 
 export interface Run {
   code: number;
@@ -32,7 +41,7 @@ export function folder(): string {
   return made;
 }
 
-/** Measures one workload as coarsely as it can be. */
+/** Measures one workload as coarsely as it can be. What comes follows the schema. */
 export async function measured(
   name: string,
   runs = 1,
@@ -40,5 +49,6 @@ export async function measured(
   const file = join(folder(), 'result.json');
   const run = await bench(name, '--quick', '--runs', String(runs), '--json', file);
   const result = JSON.parse(readFileSync(file, 'utf8')) as BenchResult;
+  expect(complaints(result)).toEqual([]);
   return { ...run, result, workload: result.workloads[0] as WorkloadResult };
 }
