@@ -1,6 +1,6 @@
 /** The npm package epoll: a thread that waits, one event at a time. npm run bench:rivals installs and compiles it. */
 import { createRequire } from 'node:module';
-import { inPackage, type Missing } from '../measure/places.js';
+import { inPackage, type Missing, script } from '../measure/places.js';
 
 interface Poller {
   add(fd: number, events: number): this;
@@ -29,6 +29,6 @@ export function findEpoll(): { path: string } | Missing {
     loadEpoll();
     return { path: require.resolve('epoll') };
   } catch {
-    return { missing: 'not installed, or not compiled: npm run bench:rivals' };
+    return { missing: `not installed, or not compiled: ${script('bench:rivals')}` };
   }
 }

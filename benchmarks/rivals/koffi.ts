@@ -1,6 +1,6 @@
 /** koffi: C functions called from JavaScript through a foreign function interface. npm run bench:rivals installs it. */
 import { createRequire } from 'node:module';
-import { inPackage, type Missing } from '../measure/places.js';
+import { inPackage, type Missing, script } from '../measure/places.js';
 
 /** A C function, as koffi makes it. */
 export type CFunction = (...values: (number | Uint8Array | null)[]) => number;
@@ -17,7 +17,7 @@ export function findKoffi(): { path: string } | Missing {
   try {
     return { path: require.resolve('koffi') };
   } catch {
-    return { missing: 'not installed: npm run bench:rivals' };
+    return { missing: `not installed: ${script('bench:rivals')}` };
   }
 }
 

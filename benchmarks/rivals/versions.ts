@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { cProgram, inPackage, isMissing, type Missing } from '../measure/places.js';
 import { findEpoll } from './epoll.js';
 import { findKoffi } from './koffi.js';
+import { findLibevent } from './libevent.js';
 
 /** The command that installs what is Debian's. */
 export const DEBIAN = (name: string): string => `not installed: apt-get install ${name}`;
@@ -33,6 +34,8 @@ function wrk(): string | Missing {
 
 /** The library says its version itself, in a string. */
 function libevent(): string | Missing {
+  const program = findLibevent('libevent-scaling');
+  if (isMissing(program)) return program;
   const triplets: Partial<Record<NodeJS.Architecture, string>> = { x64: 'x86_64', arm64: 'aarch64' };
   for (const folder of [`/usr/lib/${triplets[process.arch] ?? process.arch}-linux-gnu`, '/usr/lib64', '/usr/lib']) {
     let names: string[] = [];
@@ -67,7 +70,7 @@ export function rivalVersions(): { rivals: Record<string, string>; missing: Reco
     C: compiler(),
     libevent: libevent(),
     python3: python(),
-    'node:net': process.version,
+    'node:net, node:http': process.version,
     koffi: installed('koffi', findKoffi()),
     'npm epoll': installed('epoll', findEpoll()),
     wrk: wrk(),

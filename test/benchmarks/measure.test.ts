@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { allowedCpus, describeMachine, threads } from '../benchmarks/measure/machine.js';
-import { median, ratio, spread } from '../benchmarks/measure/statistics.js';
-import { table } from '../benchmarks/measure/table.js';
-import { ahead, atLeast, atMost, targetLines, unlessDisturbed } from '../benchmarks/measure/targets.js';
+import { allowedCpus, describeMachine, threads } from '../../benchmarks/measure/machine.js';
+import { median, ratio, spread } from '../../benchmarks/measure/statistics.js';
+import { table } from '../../benchmarks/measure/table.js';
+import { ahead, atLeast, atMost, targetLines, unlessDisturbed } from '../../benchmarks/measure/targets.js';
 
 describe('statistics', () => {
   it('takes the middle of rounds in any order, and the mean of two middles', () => {
