@@ -132,57 +132,73 @@ async function measure(
   return { metrics: { time: ns / 1000 }, flags };
 }
 
-async function open(context: Context): Promise<Contest> {
-  const { quick, cpus, threads } = context;
-  const milliseconds = quick ? 20 : 60;
-  const { ns, note } = sizes(quick, context.machine.openFiles.hard);
-  if (ns.length === 0) throw new Error(`${note} The least is 10: raise the limit`);
+/** Starts everybody's process. Who cannot take part is told with the reason; that fdmux can is taken for granted. */
+async function gather({
+  cpus,
+  threads,
+}: Context): Promise<{ children: Map<string, Child>; missing: Record<string, string> }> {
   const missing: Record<string, string> = {};
   const children = new Map<string, Child>();
-  const close = async () => {
-    await Promise.all([...children.values()].map((child) => child.end()));
-  };
-  try {
-    for (const { name, command } of PARTIES) {
-      const found = command(threads);
-      if (isMissing(found)) {
-        missing[name] = found.missing;
-        continue;
-      }
-      const [file, ...args] = found;
-      const child = start(file, args, cpus?.at(-1));
-      children.set(name, child);
-      await child.line();
+  for (const { name, command } of PARTIES) {
+    const found = command(threads);
+    if (isMissing(found)) {
+      missing[name] = found.missing;
+      continue;
     }
-  } catch (error) {
-    await close();
-    throw error;
+    const [file, ...args] = found;
+    const child = start(file, args, cpus?.at(-1));
+    try {
+      await child.line();
+      children.set(name, child);
+    } catch (error) {
+      if (name === 'fdmux') throw error;
+      missing[name] = (error as Error).message;
+      await child.end();
+    }
   }
+  return { children, missing };
+}
 
+/** @returns the cases, those of one n together; and who stops before the last, because libc's fd_set does */
+function cellsOf(
+  children: ReadonlyMap<string, Child>,
+  ns: readonly number[],
+  quick: boolean,
+): { cells: Cell[]; stopped: Set<string> } {
+  const milliseconds = quick ? 20 : 60;
   const cells: Cell[] = [];
   const stopped = new Set<string>();
+  const add = (n: number, active: number, method: Method): void => {
+    for (const { name, methods, fdSetsize } of PARTIES) {
+      const child = children.get(name);
+      if (child === undefined || !methods.includes(method.id)) continue;
+      const contestant = titleOf(name, method);
+      if (fdSetsize && method.id === 'select' && FIRST_FD + 2 * n > FD_SETSIZE) {
+        stopped.add(contestant);
+        continue;
+      }
+      const run = method.scans ? Math.ceil((active + WRITES) / active) * n * LOOK : 0;
+      cells.push({
+        ...{ contestant, params: { n, active } },
+        seconds: Math.max(milliseconds / 1000, run) + n * OPEN,
+        measure: () => measure(child, method, { n, active }, milliseconds),
+      });
+    }
+  };
   for (const n of ns) {
     for (const active of ACTIVE) {
       if (active > n || (quick && active === 10)) continue;
-      for (const method of METHODS) {
-        for (const { name, methods, fdSetsize } of PARTIES) {
-          const child = children.get(name);
-          if (child === undefined || !methods.includes(method.id)) continue;
-          if (fdSetsize && method.id === 'select' && FIRST_FD + 2 * n > FD_SETSIZE) {
-            stopped.add(titleOf(name, method));
-            continue;
-          }
-          const run = method.scans ? Math.ceil((active + WRITES) / active) * n * LOOK : 0;
-          cells.push({
-            contestant: titleOf(name, method),
-            params: { n, active },
-            seconds: Math.max(milliseconds / 1000, run) + n * OPEN,
-            measure: () => measure(child, method, { n, active }, milliseconds),
-          });
-        }
-      }
+      for (const method of METHODS) add(n, active, method);
     }
   }
+  return { cells, stopped };
+}
+
+async function open(context: Context): Promise<Contest> {
+  const { ns, note } = sizes(context.quick, context.machine.openFiles.hard);
+  if (ns.length === 0) throw new Error(`${note} The least is 10: raise the limit`);
+  const { children, missing } = await gather(context);
+  const { cells, stopped } = cellsOf(children, ns, context.quick);
   const notes = [note];
   if (stopped.size > 0) {
     notes.push(
@@ -191,6 +207,9 @@ async function open(context: Context): Promise<Contest> {
     );
   }
   if (children.has('python')) notes.push('python has one thread: each descriptor costs the kernel less there.');
+  const close = async () => {
+    await Promise.all([...children.values()].map((child) => child.end()));
+  };
   return { cells, missing, notes, close };
 }
 

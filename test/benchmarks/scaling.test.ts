@@ -1,6 +1,16 @@
 // The scaling workload: that all do the same work, count it, and say where they stop.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -129,6 +139,16 @@ describe('the cases', () => {
     expect(contest.missing).toEqual({ libevent: expect.stringContaining('npm run bench:rivals') });
     expect(contest.cells.filter(({ contestant }) => contestant.startsWith('libevent'))).toEqual([]);
     expect(contest.cells.filter(({ contestant }) => contestant.startsWith('C '))).not.toEqual([]);
+  });
+
+  test('a rival that does not start is left out, with its last words', async () => {
+    mkdirSync(join(rival, '..'), { recursive: true });
+    writeFileSync(rival, '#!/bin/sh\necho "error while loading shared libraries" >&2; exit 127\n');
+    chmodSync(rival, 0o755);
+    const contest = await open();
+    await contest.close();
+    expect(contest.missing).toEqual({ libevent: expect.stringContaining('loading shared libraries') });
+    expect(contest.cells.filter(({ contestant }) => contestant.startsWith('libevent'))).toEqual([]);
   });
 
   test('whoever uses fd_set is not asked beyond it, and that is said; the others are', async () => {
