@@ -260,7 +260,6 @@ interface Growth {
   readonly times: number;
   readonly few: number;
   readonly many: number;
-  readonly last: number;
 }
 
 function growth(rows: readonly Row[], contestant: string): Growth | undefined {
@@ -270,89 +269,85 @@ function growth(rows: readonly Row[], contestant: string): Growth | undefined {
   const [first, last] = [own[0], own.at(-1)];
   if (first === undefined || last === undefined || first === last) return undefined;
   const [least, most] = [first.metrics.time?.median as number, last.metrics.time?.median as number];
-  return { times: most / least, few: paramOf(first, 'n'), many: paramOf(last, 'n'), last: most };
+  return { times: most / least, few: paramOf(first, 'n'), many: paramOf(last, 'n') };
 }
 
 const times = (value: number): string => `${value.toFixed(value < 10 ? 1 : 0)} ×`;
 
-function claims(rows: readonly Row[]): Claim[] {
-  const of = (method: string) => growth(rows, `fdmux ${method}`);
-  const [bySelect, byPoll, byEpoll] = [of('select'), of('poll'), of('epoll level')];
-  const scan = {
+type Said = Pick<Claim, 'source' | 'text'>;
+
+const unmeasured = (said: Said): Claim => ({ ...said, measured: 'Not enough cases.', verdict: 'not measured' });
+
+function scan(rows: readonly Row[]): Claim {
+  const said = {
     source: 'the documents',
     text: 'select and poll go through all descriptors at every call; epoll is handed those that are ready.',
   };
-  const found: Claim[] = [];
-  if (bySelect && byPoll && byEpoll) {
-    // epoll's own growth is that of the caches, which the others have beside their scan.
-    const scanned = (one: Growth) => one.times > 4 * byEpoll.times;
-    const grown = [bySelect, byPoll].filter(scanned).length;
-    found.push({
-      ...scan,
-      measured:
-        `From ${byEpoll.few} to ${byEpoll.many} descriptors, one of them active, an event became ${times(bySelect.times)} as dear ` +
-        `for select, ${times(byPoll.times)} for poll, ${times(byEpoll.times)} for epoll.`,
-      verdict: grown === 2 && byEpoll.times < 4 ? 'holds' : grown > 0 ? 'in part' : 'does not hold',
-    });
-  } else found.push({ ...scan, measured: 'Not enough cases.', verdict: 'not measured' });
-
-  const beyond = rows.filter(
-    (row) => row.contestant === 'fdmux select' && paramOf(row, 'n') * 2 + FIRST_FD > FD_SETSIZE,
-  );
-  const most = Math.max(...beyond.map((row) => paramOf(row, 'n')));
-  found.push({
-    source: 'the documents',
-    text: 'select can watch no more than 1024 descriptors.',
+  const [select, poll, epoll] = ['select', 'poll', 'epoll level'].map((method) => growth(rows, `fdmux ${method}`));
+  if (!select || !poll || !epoll) return unmeasured(said);
+  // epoll's own growth is that of the caches, which the others have beside their scan.
+  const grown = [select, poll].filter((one) => one.times > 10 * epoll.times).length;
+  return {
+    ...said,
     measured:
-      beyond.length > 0
-        ? `fdmux watched ${most} with it, the highest numbered above ${2 * most}: the limit is that of libc's fd_set, not of the kernel.`
-        : 'No case went beyond it.',
-    verdict: beyond.length > 0 ? 'does not hold' : 'not measured',
-  });
+      `From ${epoll.few} to ${epoll.many} descriptors, one of them active, an event became ${times(select.times)} as dear ` +
+      `for select, ${times(poll.times)} for poll, ${times(epoll.times)} for epoll.`,
+    verdict: grown === 2 ? 'holds' : grown > 0 ? 'in part' : 'does not hold',
+  };
+}
 
-  const all = rows.filter((row) => isOf(row, { active: 100 }) && row.metrics.time);
-  const busiest = Math.min(...all.map((row) => paramOf(row, 'n')));
-  const costs = ['select', 'poll', 'epoll level'].map((method) =>
-    all.find((row) => row.contestant === `fdmux ${method}` && paramOf(row, 'n') === busiest),
-  );
-  const [select, poll, epoll] = costs.map((row) => row?.metrics.time?.median);
-  const alike = {
+function limit(rows: readonly Row[]): Claim {
+  const said = { source: 'the documents', text: 'select can watch no more than 1024 descriptors.' };
+  const watched = rows.filter(({ contestant }) => contestant === 'fdmux select').map((row) => paramOf(row, 'n'));
+  const most = Math.max(0, ...watched);
+  if (FIRST_FD + 2 * most <= FD_SETSIZE) return { ...unmeasured(said), measured: 'No case went beyond it.' };
+  return {
+    ...said,
+    measured: `fdmux watched ${most} with it, the highest numbered above ${2 * most}: the limit is that of libc's fd_set, not of the kernel.`,
+    verdict: 'does not hold',
+  };
+}
+
+function alike(rows: readonly Row[]): Claim {
+  const said = {
     source: 'Gammo, Brecht and others, 2004',
     text: 'Where no connection is idle, select, poll and epoll are about alike.',
   };
-  if (busiest === 100 && select !== undefined && poll !== undefined && epoll !== undefined) {
-    const apart = Math.max(select, poll, epoll) / Math.min(select, poll, epoll);
-    found.push({
-      ...alike,
-      measured: `All of 100 active: ${select.toFixed(2)} µs an event for select, ${poll.toFixed(2)} for poll, ${epoll.toFixed(2)} for epoll.`,
-      verdict: apart <= 1.25 ? 'holds' : apart <= 2 ? 'in part' : 'does not hold',
-    });
-  } else found.push({ ...alike, measured: 'Not enough cases.', verdict: 'not measured' });
-
-  const [level, edge] = ['epoll level', 'epoll edge'].map((method) =>
-    rows.filter((row) => row.contestant === `fdmux ${method}`),
-  );
-  const gains = (level ?? []).flatMap((row) => {
-    const other = edge?.find((one) => isOf(one, row.params));
-    const value = other && beside(row, other);
-    return value === undefined ? [] : [{ row, value }];
+  const costs = ['select', 'poll', 'epoll level'].flatMap((method) => {
+    const all = rows.find((row) => row.contestant === `fdmux ${method}` && isOf(row, { n: 100, active: 100 }));
+    return all?.metrics.time ? [all.metrics.time.median] : [];
   });
-  const gain = {
+  const [select, poll, epoll] = costs;
+  if (select === undefined || poll === undefined || epoll === undefined) return unmeasured(said);
+  const apart = Math.max(...costs) / Math.min(...costs);
+  return {
+    ...said,
+    measured: `All of 100 active: ${select.toFixed(2)} µs an event for select, ${poll.toFixed(2)} for poll, ${epoll.toFixed(2)} for epoll.`,
+    verdict: apart <= 1.25 ? 'holds' : apart <= 2 ? 'in part' : 'does not hold',
+  };
+}
+
+function edge(rows: readonly Row[]): Claim {
+  const said = {
     source: 'Gammo, Brecht and others, 2004',
     text: 'Edge-triggering gains little over level-triggering.',
   };
-  if (gains.length > 0) {
-    const middle = median(gains.map(({ value }) => value));
-    const best = gains.reduce((one, other) => (other.value > one.value ? other : one));
-    found.push({
-      ...gain,
-      measured:
-        `Level took ${middle.toFixed(2)} times as long as edge (median of the cases), and at most ${best.value.toFixed(2)} ` +
-        `(${caseOf(best.row)}).`,
-      verdict: best.value <= 1.25 ? 'holds' : middle <= 1.25 ? 'in part' : 'does not hold',
-    });
-  } else found.push({ ...gain, measured: 'Not enough cases.', verdict: 'not measured' });
-  return found;
+  const of = (method: string) => rows.filter(({ contestant }) => contestant === `fdmux ${method}`);
+  const gains = of('epoll level').flatMap((row) => {
+    const other = of('epoll edge').find(({ params }) => isOf(row, params));
+    const value = other && beside(row, other);
+    return value === undefined ? [] : [{ row, value }];
+  });
+  if (gains.length === 0) return unmeasured(said);
+  const middle = median(gains.map(({ value }) => value));
+  const best = gains.reduce((one, other) => (other.value > one.value ? other : one));
+  return {
+    ...said,
+    measured:
+      `Level took ${middle.toFixed(2)} times as long as edge (median of the cases), and at most ${best.value.toFixed(2)} ` +
+      `(${caseOf(best.row)}).`,
+    verdict: best.value <= 1.25 ? 'holds' : middle <= 1.25 ? 'in part' : 'does not hold',
+  };
 }
 
 export const scaling: Workload = {
@@ -383,5 +378,5 @@ export const scaling: Workload = {
   ],
   open,
   judge,
-  claims,
+  claims: (rows) => [scan, limit, alike, edge].map((claim) => claim(rows)),
 };
