@@ -2,7 +2,12 @@
 import { invalidType, outOfRange } from './sys/check.js';
 
 /** A descriptor, or what has a numeric `fd`: `process.stdin`, a `Socket`, an `Epoll`, a `FileHandle`. */
-export type Descriptor = number | { readonly fd: number };
+export type Descriptor =
+  | number
+  | {
+      /** Its number. */
+      readonly fd: number;
+    };
 
 /**
  * @throws TypeError for what has no numeric `fd`; RangeError for a number that is no descriptor, such as the −1 of a

@@ -30,6 +30,8 @@
  *   }
  * }
  * ```
+ *
+ * @module fdmux
  */
 export type { Descriptor } from './descriptor.js';
 export { Epoll } from './epoll.js';
@@ -37,6 +39,7 @@ export type { Batch, ReadyOptions, WatchCallback } from './epoll-loop.js';
 export type { SystemError } from './error.js';
 export { EventFd } from './event-fd.js';
 export { Inotify } from './inotify.js';
+export type { Owner } from './owner.js';
 export { PidFd } from './pid-fd.js';
 export { Pipe } from './pipe.js';
 export { Poll } from './poll.js';

@@ -64,6 +64,7 @@ export abstract class Owner implements Disposable {
     if (result < 0 && result !== -sys.EINTR) throw systemError('close', result);
   }
 
+  /** Closes it at the end of a `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -343,6 +343,7 @@ export class Watch implements Disposable {
     release();
   }
 
+  /** Closes it at the end of a `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -17,6 +17,8 @@
  * What is different: events are taken in batches, so that one may be told which an earlier callback of the same turn has
  * already dealt with; a read of a descriptor that blocks may then block. Of a descriptor that was removed, or removed and
  * added again, nothing old is told.
+ *
+ * @module fdmux/compat/epoll
  */
 
 import { AsyncResource } from 'node:async_hooks';
@@ -40,13 +42,21 @@ interface Active {
 
 /** npm `epoll`'s one class. It keeps the process alive while it has a descriptor. */
 export class Epoll {
+  /** There is something to read, or somebody to accept. */
   static readonly EPOLLIN = sys.EPOLLIN;
+  /** There is room to write. */
   static readonly EPOLLOUT = sys.EPOLLOUT;
+  /** The peer has ended its direction: it sends no more. */
   static readonly EPOLLRDHUP = sys.EPOLLRDHUP;
+  /** Something exceptional: out-of-band data on TCP, a changed sysfs file. */
   static readonly EPOLLPRI = sys.EPOLLPRI;
+  /** An error, or a pipe whose reader has gone. Always reported, asked for or not. */
   static readonly EPOLLERR = sys.EPOLLERR;
+  /** Both directions have ended. Always reported, asked for or not. */
   static readonly EPOLLHUP = sys.EPOLLHUP;
+  /** Edge-triggered: tells each change once, instead of what is ready at every call. */
   static readonly EPOLLET = sys.EPOLLET;
+  /** Tells once, and then nothing more until EPOLL_CTL_MOD. */
   static readonly EPOLLONESHOT = sys.EPOLLONESHOT;
 
   readonly #callback: EpollCallback;

@@ -29,7 +29,9 @@ export interface SelectorKey<T = unknown, F extends Descriptor = Descriptor> {
 /** The registrations, as a Map to look at: from descriptor to key. It also finds a key by its object. */
 export interface SelectorMap<T = unknown, F extends Descriptor = Descriptor>
   extends ReadonlyMap<number, SelectorKey<T, F>> {
+  /** The registration of a descriptor, or of an object that was registered. */
   get(fileobj: Descriptor): SelectorKey<T, F> | undefined;
+  /** Whether it is registered. */
   has(fileobj: Descriptor): boolean;
 }
 
@@ -216,6 +218,7 @@ export abstract class Selector<T = unknown, F extends Descriptor = Descriptor> i
     this.release();
   }
 
+  /** Closes it at the end of a `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -27,6 +27,7 @@
  * for (;;) for (const [key] of selector.select()) key.data(key.fileobj);
  * ```
  * @see {@link https://docs.python.org/3/library/selectors.html selectors}
+ * @module fdmux/selectors
  */
 import type { Descriptor } from '../descriptor.js';
 import * as sys from '../sys/index.js';
@@ -52,6 +53,9 @@ function best() {
 }
 
 /** The best selector that the system has: epoll, else poll, else select. */
-export const DefaultSelector: new <T = unknown, F extends Descriptor = Descriptor>() => Selector<T, F> = best();
+export const DefaultSelector: {
+  /** Holds nothing at first. */
+  new <T = unknown, F extends Descriptor = Descriptor>(): Selector<T, F>;
+} = best();
 /** The best selector that the system has: epoll, else poll, else select. */
 export type DefaultSelector<T = unknown, F extends Descriptor = Descriptor> = Selector<T, F>;

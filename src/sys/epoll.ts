@@ -13,24 +13,43 @@
 import { int32, integer, invalidType, isObject, mask32, refuse, time } from './check.js';
 import { constant, frame, MEMORY, type Memory, native } from './native.js';
 
+/** For epoll_create1: closed in the programs that exec starts. */
 export const EPOLL_CLOEXEC = constant('EPOLL_CLOEXEC');
+/** For epoll_ctl: puts a descriptor into the set. */
 export const EPOLL_CTL_ADD = constant('EPOLL_CTL_ADD');
+/** For epoll_ctl: changes what is asked of a descriptor in the set, and arms it again after EPOLLONESHOT. */
 export const EPOLL_CTL_MOD = constant('EPOLL_CTL_MOD');
+/** For epoll_ctl: takes a descriptor out of the set. */
 export const EPOLL_CTL_DEL = constant('EPOLL_CTL_DEL');
+/** There is something to read, or somebody to accept. */
 export const EPOLLIN = constant('EPOLLIN');
+/** Something exceptional: out-of-band data on TCP, a changed sysfs file. */
 export const EPOLLPRI = constant('EPOLLPRI');
+/** There is room to write. */
 export const EPOLLOUT = constant('EPOLLOUT');
+/** The same as EPOLLIN. */
 export const EPOLLRDNORM = constant('EPOLLRDNORM');
+/** Priority data to read; sockets do not report it. */
 export const EPOLLRDBAND = constant('EPOLLRDBAND');
+/** The same as EPOLLOUT. */
 export const EPOLLWRNORM = constant('EPOLLWRNORM');
+/** Priority data may be written. */
 export const EPOLLWRBAND = constant('EPOLLWRBAND');
+/** Not used by the kernel. */
 export const EPOLLMSG = constant('EPOLLMSG');
+/** An error, or a pipe whose reader has gone. Always reported, asked for or not. */
 export const EPOLLERR = constant('EPOLLERR');
+/** Both directions have ended. Always reported, asked for or not. */
 export const EPOLLHUP = constant('EPOLLHUP');
+/** The peer has ended its direction: it sends no more. */
 export const EPOLLRDHUP = constant('EPOLLRDHUP');
+/** Of several sets that wait for one file, wakes one or a few instead of all. For EPOLL_CTL_ADD only. */
 export const EPOLLEXCLUSIVE = constant('EPOLLEXCLUSIVE');
+/** Keeps the system from suspending while the event is being handled. Needs CAP_BLOCK_SUSPEND. */
 export const EPOLLWAKEUP = constant('EPOLLWAKEUP');
+/** Tells once, and then nothing more until EPOLL_CTL_MOD. */
 export const EPOLLONESHOT = constant('EPOLLONESHOT');
+/** Edge-triggered: tells each change once, instead of what is ready at every call. */
 export const EPOLLET = constant('EPOLLET');
 
 const WORDS = constant('EPOLL_EVENT_WORDS');

@@ -14,24 +14,43 @@ import { filled, int32, integer, invalidType, mask32, size } from './check.js';
 import { constant, frame, native } from './native.js';
 import { window } from './window.js';
 
+/** Standard input: 0. */
 export const STDIN_FILENO = constant('STDIN_FILENO');
+/** Standard output: 1. */
 export const STDOUT_FILENO = constant('STDOUT_FILENO');
+/** Standard error: 2. */
 export const STDERR_FILENO = constant('STDERR_FILENO');
+/** Open for reading. */
 export const O_RDONLY = constant('O_RDONLY');
+/** Open for writing. */
 export const O_WRONLY = constant('O_WRONLY');
+/** Open for both. */
 export const O_RDWR = constant('O_RDWR');
+/** The bits that say which of the three. */
 export const O_ACCMODE = constant('O_ACCMODE');
+/** Each write goes to the end. */
 export const O_APPEND = constant('O_APPEND');
+/** A call that cannot go on gives EAGAIN. */
 export const O_NONBLOCK = constant('O_NONBLOCK');
+/** Closed in the programs that exec starts. */
 export const O_CLOEXEC = constant('O_CLOEXEC');
+/** Makes the file if it is not there. */
 export const O_CREAT = constant('O_CREAT');
+/** Of a pipe: each write is a packet of its own. Of a file: past the cache. */
 export const O_DIRECT = constant('O_DIRECT');
+/** Fails with ENOTDIR for what is no directory. */
 export const O_DIRECTORY = constant('O_DIRECTORY');
+/** With O_CREAT: fails with EEXIST if the file is there. */
 export const O_EXCL = constant('O_EXCL');
+/** A terminal that is opened does not become the process's own. */
 export const O_NOCTTY = constant('O_NOCTTY');
+/** Fails with ELOOP if the last part of the path is a symbolic link. */
 export const O_NOFOLLOW = constant('O_NOFOLLOW');
+/** A descriptor that stands for a place, and cannot be read or written. */
 export const O_PATH = constant('O_PATH');
+/** A file without a name, in the directory given. */
 export const O_TMPFILE = constant('O_TMPFILE');
+/** Cuts the file to nothing. */
 export const O_TRUNC = constant('O_TRUNC');
 /** In place of a directory's descriptor: the working directory. */
 export const AT_FDCWD = constant('AT_FDCWD');
@@ -41,17 +60,27 @@ export const RESOLVE_BENEATH = constant('RESOLVE_BENEATH');
 export const RESOLVE_IN_ROOT = constant('RESOLVE_IN_ROOT');
 /** No link of /proc such as /proc/self/fd/1, which leads anywhere. */
 export const RESOLVE_NO_MAGICLINKS = constant('RESOLVE_NO_MAGICLINKS');
+/** No symbolic link on the way. */
 export const RESOLVE_NO_SYMLINKS = constant('RESOLVE_NO_SYMLINKS');
 /** No other file system, not even one mounted below. */
 export const RESOLVE_NO_XDEV = constant('RESOLVE_NO_XDEV');
+/** The flag of a descriptor that exec closes. */
 export const FD_CLOEXEC = constant('FD_CLOEXEC');
+/** For fcntl: the lowest free number from its argument on, for the same file. */
 export const F_DUPFD = constant('F_DUPFD');
+/** F_DUPFD, and the copy is closed by exec. */
 export const F_DUPFD_CLOEXEC = constant('F_DUPFD_CLOEXEC');
+/** For fcntl: the flags of the descriptor, FD_CLOEXEC. */
 export const F_GETFD = constant('F_GETFD');
+/** For fcntl: sets them. */
 export const F_SETFD = constant('F_SETFD');
+/** For fcntl: the flags of the open file, O_…. */
 export const F_GETFL = constant('F_GETFL');
+/** For fcntl: sets those that can be set, O_NONBLOCK and O_APPEND. */
 export const F_SETFL = constant('F_SETFL');
+/** For fcntl: how many bytes a pipe takes. */
 export const F_GETPIPE_SZ = constant('F_GETPIPE_SZ');
+/** For fcntl: sets it; the kernel rounds up. */
 export const F_SETPIPE_SZ = constant('F_SETPIPE_SZ');
 /** How many bytes there are to read. */
 export const FIONREAD = constant('FIONREAD');
@@ -59,6 +88,7 @@ export const FIONREAD = constant('FIONREAD');
 export const TIOCOUTQ = constant('TIOCOUTQ');
 /** A write to a pipe of no more bytes than this is atomic. */
 export const PIPE_BUF = constant('PIPE_BUF');
+/** One more than the highest number that a descriptor of the process may have. */
 export const RLIMIT_NOFILE = constant('RLIMIT_NOFILE');
 /** No limit: `Infinity`. */
 export const RLIM_INFINITY = constant('RLIM_INFINITY');

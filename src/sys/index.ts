@@ -10,6 +10,8 @@
  *   console.error('stdin is a regular file: epoll does not take it');
  * }
  * ```
+ *
+ * @module fdmux/sys
  */
 export * from './epoll.js';
 export * from './errno.js';

@@ -11,17 +11,29 @@
 import { int32, integer, invalidType, isObject, refuse, size, time } from './check.js';
 import { constant, frame, type Memory, native } from './native.js';
 
+/** There is something to read, or somebody to accept. */
 export const POLLIN = constant('POLLIN');
+/** Something exceptional: out-of-band data on TCP, a changed sysfs file. */
 export const POLLPRI = constant('POLLPRI');
+/** There is room to write. */
 export const POLLOUT = constant('POLLOUT');
+/** An error, or a pipe whose reader has gone. Always reported, asked for or not. */
 export const POLLERR = constant('POLLERR');
+/** Both directions have ended. Always reported, asked for or not. */
 export const POLLHUP = constant('POLLHUP');
+/** The descriptor is not open. Always reported. */
 export const POLLNVAL = constant('POLLNVAL');
+/** The same as POLLIN. */
 export const POLLRDNORM = constant('POLLRDNORM');
+/** Priority data to read; sockets do not report it. */
 export const POLLRDBAND = constant('POLLRDBAND');
+/** The same as POLLOUT. */
 export const POLLWRNORM = constant('POLLWRNORM');
+/** Priority data may be written. */
 export const POLLWRBAND = constant('POLLWRBAND');
+/** Not used by the kernel. */
 export const POLLMSG = constant('POLLMSG');
+/** The peer has ended its direction: it sends no more. */
 export const POLLRDHUP = constant('POLLRDHUP');
 
 const BYTES = constant('POLLFD_BYTES');

@@ -17,68 +17,123 @@ import { ENAMETOOLONG } from './errno.js';
 import { constant, frame, type Memory, native } from './native.js';
 import { window } from './window.js';
 
+/** No family, or any. */
 export const AF_UNSPEC = constant('AF_UNSPEC');
+/** Sockets within this machine, by path or by abstract name. */
 export const AF_UNIX = constant('AF_UNIX');
+/** IPv4. */
 export const AF_INET = constant('AF_INET');
+/** IPv6. */
 export const AF_INET6 = constant('AF_INET6');
+/** A stream of bytes in both directions: TCP. */
 export const SOCK_STREAM = constant('SOCK_STREAM');
+/** Single messages: UDP. */
 export const SOCK_DGRAM = constant('SOCK_DGRAM');
+/** A connection that keeps the borders of messages. */
 export const SOCK_SEQPACKET = constant('SOCK_SEQPACKET');
+/** The socket does not block: a call that cannot go on gives EAGAIN. */
 export const SOCK_NONBLOCK = constant('SOCK_NONBLOCK');
+/** The socket is closed in the programs that exec starts. */
 export const SOCK_CLOEXEC = constant('SOCK_CLOEXEC');
+/** How many connections may wait to be accepted, at the most; the kernel cuts it to /proc/sys/net/core/somaxconn. */
 export const SOMAXCONN = constant('SOMAXCONN');
+/** For shutdown: nothing more is read. */
 export const SHUT_RD = constant('SHUT_RD');
+/** For shutdown: nothing more is written; the peer reads an end. */
 export const SHUT_WR = constant('SHUT_WR');
+/** For shutdown: both. */
 export const SHUT_RDWR = constant('SHUT_RDWR');
+/** This call does not block. */
 export const MSG_DONTWAIT = constant('MSG_DONTWAIT');
+/** More is about to follow: TCP holds a packet back that is not full. */
 export const MSG_MORE = constant('MSG_MORE');
+/** No SIGPIPE when the peer has gone. */
 export const MSG_NOSIGNAL = constant('MSG_NOSIGNAL');
+/** Out-of-band data: one byte of TCP's. */
 export const MSG_OOB = constant('MSG_OOB');
+/** Leaves in the queue what it reads. */
 export const MSG_PEEK = constant('MSG_PEEK');
+/** Gives the real length of a message that is longer than the buffer. */
 export const MSG_TRUNC = constant('MSG_TRUNC');
+/** Blocks until the buffer is full. */
 export const MSG_WAITALL = constant('MSG_WAITALL');
+/** The level of the options that every socket has, SO_…. */
 export const SOL_SOCKET = constant('SOL_SOCKET');
+/** Whether the socket listens; to be read only. */
 export const SO_ACCEPTCONN = constant('SO_ACCEPTCONN');
+/** May send to broadcast addresses. */
 export const SO_BROADCAST = constant('SO_BROADCAST');
+/** The family of the socket; to be read only. */
 export const SO_DOMAIN = constant('SO_DOMAIN');
+/** The error that is waiting, as a positive number, and forgets it; to be read only. */
 export const SO_ERROR = constant('SO_ERROR');
+/** The CPU on which the last packet was processed. */
 export const SO_INCOMING_CPU = constant('SO_INCOMING_CPU');
+/** Asks a silent peer from time to time whether it is there. */
 export const SO_KEEPALIVE = constant('SO_KEEPALIVE');
+/** What close does with data not yet sent: C's struct linger, two ints, on or off and seconds. */
 export const SO_LINGER = constant('SO_LINGER');
+/** Out-of-band data stays in the stream. */
 export const SO_OOBINLINE = constant('SO_OOBINLINE');
+/** The protocol of the socket; to be read only. */
 export const SO_PROTOCOL = constant('SO_PROTOCOL');
+/** The size of the receive buffer in bytes; the kernel doubles it. */
 export const SO_RCVBUF = constant('SO_RCVBUF');
+/** How many bytes make it readable. */
 export const SO_RCVLOWAT = constant('SO_RCVLOWAT');
+/** How long a blocking receive waits: C's struct timeval. */
 export const SO_RCVTIMEO = constant('SO_RCVTIMEO');
+/** bind takes an address that connections in TIME_WAIT still have. */
 export const SO_REUSEADDR = constant('SO_REUSEADDR');
+/** Several sockets may bind one address, and share what comes. */
 export const SO_REUSEPORT = constant('SO_REUSEPORT');
+/** The size of the send buffer in bytes; the kernel doubles it. */
 export const SO_SNDBUF = constant('SO_SNDBUF');
+/** How long a blocking send waits: C's struct timeval. */
 export const SO_SNDTIMEO = constant('SO_SNDTIMEO');
+/** The type of the socket, SOCK_STREAM and so on; to be read only. */
 export const SO_TYPE = constant('SO_TYPE');
+/** The level of IPv4's options, and the protocol 0. */
 export const IPPROTO_IP = constant('IPPROTO_IP');
+/** The level of IPv6's options. */
 export const IPPROTO_IPV6 = constant('IPPROTO_IPV6');
+/** TCP, and the level of its options. */
 export const IPPROTO_TCP = constant('IPPROTO_TCP');
+/** UDP, and the level of its options. */
 export const IPPROTO_UDP = constant('IPPROTO_UDP');
+/** An IPv6 socket takes no IPv4 connections. */
 export const IPV6_V6ONLY = constant('IPV6_V6ONLY');
+/** Holds packets back that are not full, for at most 200 ms. */
 export const TCP_CORK = constant('TCP_CORK');
+/** A connection is to be accepted only when its first data has come; in seconds. */
 export const TCP_DEFER_ACCEPT = constant('TCP_DEFER_ACCEPT');
+/** How many unanswered questions end a connection. */
 export const TCP_KEEPCNT = constant('TCP_KEEPCNT');
+/** After how many seconds of silence the first question is asked. */
 export const TCP_KEEPIDLE = constant('TCP_KEEPIDLE');
+/** How many seconds lie between the questions. */
 export const TCP_KEEPINTVL = constant('TCP_KEEPINTVL');
+/** The longest segment, in bytes. */
 export const TCP_MAXSEG = constant('TCP_MAXSEG');
+/** Sends small packets at once: no Nagle. */
 export const TCP_NODELAY = constant('TCP_NODELAY');
+/** Acknowledges at once, for now. */
 export const TCP_QUICKACK = constant('TCP_QUICKACK');
+/** How long data may stay unacknowledged until the connection is given up, in milliseconds. */
 export const TCP_USER_TIMEOUT = constant('TCP_USER_TIMEOUT');
 
 /** An address in Node.js's shape. */
 export type InetAddress = {
+  /** As Node.js names it. */
   family: 'IPv4' | 'IPv6';
   /** Numbers, no name: `127.0.0.1`, `::1`, `fe80::1%lo`. */
   address: string;
   /** 0 to 65535; 0 asks bind(2) for a free one. */
   port: number;
 };
+/** Where a socket of AF_UNIX is. */
 export type UnixAddress = {
+  /** AF_UNIX. */
   family: 'unix';
   /**
    * At most 107 bytes, or 108 for a name in the abstract namespace, which begins with `\0`. Empty: asks bind(2) for a
@@ -86,6 +141,7 @@ export type UnixAddress = {
    */
   path: string;
 };
+/** Where a socket is, in the shape that Node.js gives it. */
 export type Address = InetAddress | UnixAddress;
 
 let memoryOf: (name: string, address: SockAddr) => Memory;

@@ -13,45 +13,85 @@ import { endianness } from 'node:os';
 import { filled, firstBytes, int32, integer, invalidType, mask32 } from './check.js';
 import { constant, frame, native } from './native.js';
 
+/** The eventfd is closed in the programs that exec starts. */
 export const EFD_CLOEXEC = constant('EFD_CLOEXEC');
+/** The eventfd does not block. */
 export const EFD_NONBLOCK = constant('EFD_NONBLOCK');
+/** A read takes 1 from the counter instead of all. */
 export const EFD_SEMAPHORE = constant('EFD_SEMAPHORE');
+/** The timer is closed in the programs that exec starts. */
 export const TFD_CLOEXEC = constant('TFD_CLOEXEC');
+/** The timer does not block. */
 export const TFD_NONBLOCK = constant('TFD_NONBLOCK');
+/** The time is a point on the clock instead of a distance. */
 export const TFD_TIMER_ABSTIME = constant('TFD_TIMER_ABSTIME');
+/** A read gives ECANCELED when somebody sets the clock. With TFD_TIMER_ABSTIME and CLOCK_REALTIME. */
 export const TFD_TIMER_CANCEL_ON_SET = constant('TFD_TIMER_CANCEL_ON_SET');
+/** The time of day, which may jump. */
 export const CLOCK_REALTIME = constant('CLOCK_REALTIME');
+/** Runs steadily, but not while the system is suspended. */
 export const CLOCK_MONOTONIC = constant('CLOCK_MONOTONIC');
+/** Runs steadily, also while the system is suspended. */
 export const CLOCK_BOOTTIME = constant('CLOCK_BOOTTIME');
+/** CLOCK_REALTIME, and wakes a suspended system. Needs CAP_WAKE_ALARM. */
 export const CLOCK_REALTIME_ALARM = constant('CLOCK_REALTIME_ALARM');
+/** CLOCK_BOOTTIME, and wakes a suspended system. Needs CAP_WAKE_ALARM. */
 export const CLOCK_BOOTTIME_ALARM = constant('CLOCK_BOOTTIME_ALARM');
+/** A wait for the process does not block. */
 export const PIDFD_NONBLOCK = constant('PIDFD_NONBLOCK');
+/** The inotify descriptor is closed in the programs that exec starts. */
 export const IN_CLOEXEC = constant('IN_CLOEXEC');
+/** The inotify descriptor does not block. */
 export const IN_NONBLOCK = constant('IN_NONBLOCK');
+/** A file was read. */
 export const IN_ACCESS = constant('IN_ACCESS');
+/** Rights, times, owner or links were changed. */
 export const IN_ATTRIB = constant('IN_ATTRIB');
+/** A file that was open for writing was closed. */
 export const IN_CLOSE_WRITE = constant('IN_CLOSE_WRITE');
+/** A file or folder that was not open for writing was closed. */
 export const IN_CLOSE_NOWRITE = constant('IN_CLOSE_NOWRITE');
+/** Something was made in the folder. */
 export const IN_CREATE = constant('IN_CREATE');
+/** Something was removed from the folder. */
 export const IN_DELETE = constant('IN_DELETE');
+/** What is watched was removed. */
 export const IN_DELETE_SELF = constant('IN_DELETE_SELF');
+/** A file was written or cut. */
 export const IN_MODIFY = constant('IN_MODIFY');
+/** What is watched was moved. */
 export const IN_MOVE_SELF = constant('IN_MOVE_SELF');
+/** Something was moved out of the folder, or got another name: the old one. */
 export const IN_MOVED_FROM = constant('IN_MOVED_FROM');
+/** Something was moved into the folder, or got another name: the new one. */
 export const IN_MOVED_TO = constant('IN_MOVED_TO');
+/** A file or folder was opened. */
 export const IN_OPEN = constant('IN_OPEN');
+/** IN_CLOSE_WRITE and IN_CLOSE_NOWRITE. */
 export const IN_CLOSE = constant('IN_CLOSE');
+/** IN_MOVED_FROM and IN_MOVED_TO. */
 export const IN_MOVE = constant('IN_MOVE');
+/** All events that can be asked for. */
 export const IN_ALL_EVENTS = constant('IN_ALL_EVENTS');
+/** Watches a symbolic link itself. */
 export const IN_DONT_FOLLOW = constant('IN_DONT_FOLLOW');
+/** No events of what has been removed from the folder and is still open. */
 export const IN_EXCL_UNLINK = constant('IN_EXCL_UNLINK');
+/** Adds to the mask of a path that is watched already, instead of replacing it. */
 export const IN_MASK_ADD = constant('IN_MASK_ADD');
+/** Fails with EEXIST for a path that is watched already. */
 export const IN_MASK_CREATE = constant('IN_MASK_CREATE');
+/** Tells one event, and then takes the watch away. */
 export const IN_ONESHOT = constant('IN_ONESHOT');
+/** Fails with ENOTDIR for what is no folder. */
 export const IN_ONLYDIR = constant('IN_ONLYDIR');
+/** In an event: the watch has ended. */
 export const IN_IGNORED = constant('IN_IGNORED');
+/** In an event: it is about a folder. */
 export const IN_ISDIR = constant('IN_ISDIR');
+/** In an event: events have been lost. */
 export const IN_Q_OVERFLOW = constant('IN_Q_OVERFLOW');
+/** In an event: the file system was unmounted. */
 export const IN_UNMOUNT = constant('IN_UNMOUNT');
 
 const EVENT_BYTES = constant('INOTIFY_EVENT_BYTES');

@@ -13,25 +13,37 @@ import { descriptorsOf } from './select.js';
 
 /** An event: times in microseconds. */
 export interface ChromeEvent {
+  /** What the viewer shows. */
   readonly name: string;
   /** `X` a call, `b` and `e` a descriptor's span, `s` and `f` an arrow, `i` an instant, `M` a name. */
   readonly ph: 'X' | 'b' | 'e' | 's' | 'f' | 'i' | 'M';
+  /** The process. */
   readonly pid: number;
+  /** The thread. */
   readonly tid: number;
+  /** When it began. */
   readonly ts: number;
+  /** How long it took; calls only. */
   readonly dur?: number;
+  /** What a viewer filters by. */
   readonly cat?: string;
+  /** What belongs together: a span's ends, an arrow's. */
   readonly id?: string;
   /** An arrow ends at the slice that it points into. */
   readonly bp?: 'e';
   /** An instant of the whole process. */
   readonly s?: 'p';
+  /** More to show of it. */
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
+/** The whole file. */
 export interface ChromeTrace {
+  /** How times are shown. */
   readonly displayTimeUnit: 'ns';
+  /** In no particular order. */
   readonly traceEvents: readonly ChromeEvent[];
+  /** The trace's header, and how many calls are missing. */
   readonly otherData: Readonly<Record<string, unknown>>;
 }
 
@@ -87,7 +99,10 @@ function arrows({ arrows: found, lanes }: Lanes, calls: readonly TraceCall[], pi
   });
 }
 
-/** @param end how it ended; missing where the trace was cut off */
+/**
+ * A trace in Chrome's trace event format; `JSON.stringify` makes the file that a viewer opens.
+ * @param end how it ended; missing where the trace was cut off
+ */
 export function chromeTrace(header: TraceHeader, calls: readonly TraceCall[], end?: TraceEnd): ChromeTrace {
   const { pid } = header;
   const last = microseconds(calls.reduce((latest, { start, duration }) => Math.max(latest, start + duration), 0));

@@ -3,10 +3,13 @@ import type { Call } from './format.js';
 
 /** The first line. */
 export interface TraceHeader {
+  /** What the file is. */
   readonly fdmux: 'trace';
+  /** Of the format. */
   readonly version: 1;
   /** The command that was traced. */
   readonly command: readonly string[];
+  /** The process that was traced. */
   readonly pid: number;
   /** When it began: ISO 8601. Times in calls count from here. */
   readonly started: string;

@@ -11,24 +11,34 @@ import { strerror } from './strerror.js';
 
 /** An event of epoll. */
 export interface EventData {
+  /** A mask of EPOLLIN and its like. */
   events: number;
+  /** The descriptor that it was registered with. */
   fd: number;
+  /** The upper half of its data. */
   tag: number;
 }
 /** An entry of poll. */
 export interface PollData {
+  /** The descriptor; less than 0 is passed over. */
   fd: number;
+  /** A mask of what is asked. */
   events: number;
+  /** A mask of what was told. */
   revents: number;
 }
 /** A set of select: as it went in, and as it came out. */
 export interface SetData {
+  /** The descriptors that were asked about. */
   before: readonly number[];
+  /** Those of them that are ready. */
   after: readonly number[];
 }
 /** A buffer's window: the bytes that the call read or wrote (no more than are shown are needed) and its length. */
 export interface WindowData {
+  /** The first of its bytes. */
   bytes: Uint8Array;
+  /** How many there are, or were asked for. */
   length: number;
 }
 /** What an argument held, told by the call and its place. */
@@ -46,11 +56,15 @@ export type Argument =
 
 /** A call of `fdmux/sys`: its name, its arguments in their order with the memory that it read and filled, its result. */
 export interface Call {
+  /** Its name in `fdmux/sys`. */
   name: string;
+  /** Its arguments, with what they held. */
   args: readonly Argument[];
+  /** What it returned: less than 0 is `-errno`. */
   result: number;
 }
 
+/** How a call is written. */
 export interface FormatOptions {
   /** A descriptor's name, shown in angle brackets as `strace -y` does: `recvfrom(7<client>, …`. */
   nameOf?: (fd: number) => string | undefined;

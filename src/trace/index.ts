@@ -2,19 +2,21 @@
  * The system calls that fdmux makes, recorded: by `fdmux/sys`, by objects and selectors, by watchers on Node.js's event loop.
  *
  * ```ts
- * import { Epoll, Pipe } from 'fdmux';
+ * import { EPOLLIN, Epoll, Pipe } from 'fdmux';
  * import { trace } from 'fdmux/trace';
  *
  * using traced = trace();
  * const pipe = new Pipe();
  * const epoll = new Epoll();
- * epoll.register(pipe.reader, EPOLLIN);
+ * epoll.register(pipe, EPOLLIN);
  * console.log(traced.toText({ durations: true }));
  * ```
+ *
+ * @module fdmux/trace
  */
 import { Trace, type TraceOptions } from './trace.js';
 
-export { chromeTrace } from './chrome.js';
+export { type ChromeEvent, type ChromeTrace, chromeTrace } from './chrome.js';
 export type { TraceCall, TraceEnd, TraceHeader } from './event.js';
 export type { Argument, Call, EventData, FormatOptions, PollData, SetData, WindowData } from './format.js';
 export { formatCall } from './format.js';

@@ -45,7 +45,9 @@ function checked(call: TraceCall, line: number): TraceCall {
 
 /** A trace that has been kept. */
 export interface KeptTrace {
+  /** The first line. */
   header: TraceHeader;
+  /** The calls, in the order in which they returned. */
   calls: TraceCall[];
   /** Missing where the trace was cut off. */
   end?: TraceEnd;

@@ -2,6 +2,7 @@
 import type { TraceCall, TraceEnd, TraceHeader } from './event.js';
 import { type FormatOptions, formatCall } from './format.js';
 
+/** How a trace is written as text. */
 export interface TextOptions extends Pick<FormatOptions, 'nameOf'> {
   /** How long each call took, behind it: strace's `-T`. */
   durations?: boolean;

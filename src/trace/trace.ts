@@ -7,6 +7,7 @@ import { jsonLine } from './json.js';
 import { concerns, namesOf } from './select.js';
 import { type TextOptions, TraceText } from './text.js';
 
+/** What is recorded, and how much of it is kept. */
 export interface TraceOptions {
   /**
    * How much memory the trace may take, in bytes, 65536 to 2³⁰; 8 MiB unless given, which is enough for about 60,000 calls.
@@ -113,6 +114,7 @@ export class Trace implements Disposable, Iterable<TraceCall> {
     this.#id = 0;
   }
 
+  /** Stops it at the end of a `using`. */
   [Symbol.dispose](): void {
     this.stop();
   }
