@@ -14,34 +14,48 @@ export const HEAD_BYTES = constant('TRACE_HEAD_BYTES');
 
 /** Where records go. */
 export interface Destination {
-  /** A ring's memory, as `pinned`: the oldest records make room for the latest. It begins empty. */
-  memory?: Memory;
+  /** The oldest records make room for the latest. It begins empty. */
+  ring?: Ring;
   /** A descriptor: each record is written to it, in one piece, as soon as its call has returned. */
   sink?: number;
   /** Called after each record. It must not throw. */
   told?: (() => void) | undefined;
 }
 
-/** The number under which the addon knows a ring's memory, for as long as the ArrayBuffer lives. */
-export function pinned(ring: ArrayBuffer): Memory {
-  return native.pin(ring);
+/** Memory for records. */
+export interface Ring {
+  readonly buffer: ArrayBuffer;
+  /** The number under which the addon knows it, for as long as the buffer lives. */
+  readonly memory: Memory;
 }
+
+/** @param bytes how large it is: RING_BYTES or more, a multiple of 8 */
+export function makeRing(bytes: number): Ring {
+  const buffer = new ArrayBuffer(bytes);
+  return { buffer, memory: native.pin(buffer) };
+}
+
+/** Rings that are written to must live, whoever has lost them. */
+const written = new Map<number, Ring>();
 
 /**
  * From now on, the calls of this thread that stand in `ids` are recorded.
  * @returns a number for `trace_stop`
  */
-export function trace_start(ids: readonly number[], { memory = 0, sink = -1, told }: Destination): number {
-  frame[0] = memory;
+export function trace_start(ids: readonly number[], { ring, sink = -1, told }: Destination): number {
+  frame[0] = ring?.memory ?? 0;
   frame[1] = sink;
   native.trace_start(Int32Array.from(ids), told);
-  return frame[0];
+  const id = frame[0];
+  if (ring !== undefined) written.set(id, ring);
+  return id;
 }
 
 /** Ends it. @returns 0 or `-ENOENT` */
 export function trace_stop(id: number): number {
   frame[0] = id;
   native.trace_stop();
+  written.delete(id);
   return frame[0];
 }
 

@@ -3,7 +3,7 @@
  * returned. Calls that others make are not.
  */
 import * as sys from '../sys/index.js';
-import { pinned, RING_BYTES, trace_start, trace_stop, traced } from '../sys/trace.js';
+import { makeRing, RING_BYTES, trace_start, trace_stop, traced } from '../sys/trace.js';
 import { decodeRecord, LATEST } from './decode.js';
 import { type Call, callNames } from './format.js';
 
@@ -15,20 +15,20 @@ const ROOM = 2 ** 20;
 
 /** @param told hears of each call that was made; one that threw was not */
 export function recording(told: (call: Call) => void): Sys {
-  const ring = new ArrayBuffer(ROOM);
-  const memory = pinned(ring);
-  const fields = new Float64Array(ring, 0, RING_BYTES / 8);
+  const ring = makeRing(ROOM);
+  const view = new DataView(ring.buffer);
+  const fields = new Float64Array(ring.buffer, 0, RING_BYTES / 8);
   const ids = [...traced.keys()];
   const wrap = (call: (...args: unknown[]) => number) => {
     return (...given: unknown[]): number => {
-      const trace = trace_start(ids, { memory });
+      const trace = trace_start(ids, { ring });
       let result: number;
       try {
         result = call(...given);
       } finally {
         trace_stop(trace);
       }
-      const { name, args, result: returned } = decodeRecord(new DataView(ring), fields[LATEST] as number, 0);
+      const { name, args, result: returned } = decodeRecord(view, fields[LATEST] as number, 0);
       told({ name, args, result: returned });
       return result;
     };

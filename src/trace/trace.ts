@@ -1,6 +1,6 @@
 /** A trace within a program: what `fdmux/trace` is there for. */
 import { integer, invalidType, isObject } from '../sys/check.js';
-import { pinned, RING_BYTES, trace_start, trace_stop, traced } from '../sys/trace.js';
+import { makeRing, RING_BYTES, trace_start, trace_stop, traced } from '../sys/trace.js';
 import { COUNT, DROPPED, decodeRecord, FIRST, LATEST, NEXT, recordSize } from './decode.js';
 import type { TraceCall, TraceEnd, TraceHeader } from './event.js';
 import { jsonLine } from './json.js';
@@ -56,9 +56,9 @@ export class Trace implements Disposable, Iterable<TraceCall> {
     if (onCall !== undefined && typeof onCall !== 'function') throw invalidType('onCall', 'of type function', onCall);
     const ids = idsOf(only);
     const fds = fd === undefined ? undefined : descriptorSet(fd);
-    const ring = new ArrayBuffer(memory - (memory % 8));
-    this.#view = new DataView(ring);
-    this.#ring = new Float64Array(ring, 0, RING_BYTES / 8);
+    const ring = makeRing(memory - (memory % 8));
+    this.#view = new DataView(ring.buffer);
+    this.#ring = new Float64Array(ring.buffer, 0, RING_BYTES / 8);
     this.header = {
       fdmux: 'trace',
       version: 1,
@@ -68,7 +68,7 @@ export class Trace implements Disposable, Iterable<TraceCall> {
     };
     this.#epoch = Number(process.hrtime.bigint());
     const told = fds === undefined && onCall === undefined ? undefined : () => this.#told(fds, onCall);
-    this.#id = trace_start(ids, { memory: pinned(ring), told });
+    this.#id = trace_start(ids, { ring, told });
   }
 
   /** Whether it still records. */

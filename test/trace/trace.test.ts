@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { Epoll, Pipe, select, watch } from 'fdmux';
 import { EVENT_READ, PollSelector } from 'fdmux/selectors';
@@ -111,6 +113,23 @@ describe('trace', () => {
     second.stop();
     expect(names(first)).toEqual(['close', 'dup']);
     expect(names(second)).toEqual(['dup', 'close']);
+  });
+
+  test('that nobody holds goes on, in memory that is its own', () => {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as () => void;
+    let told = 0;
+    // Without a function to be told, nothing but the recording itself holds the ring.
+    (() => trace({ memory: 65536 }))();
+    const counting = traced({ onCall: () => told++ });
+    for (let i = 0; i < 20; i++) {
+      gc();
+      // Small memories, which would be given the ring's place.
+      const address = new sys.SockAddr({ family: 'IPv4', address: '127.0.0.1', port: i + 1 });
+      for (let j = 0; j < 200; j++) sys.close(-1);
+      expect(address.port).toBe(i + 1);
+    }
+    expect([told, counting.size]).toEqual([4000, 4000]);
   });
 
   test('using ends it with its block', () => {
