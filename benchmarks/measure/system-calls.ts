@@ -3,7 +3,7 @@
  * or not allowed, strace counts, and stops the process at each call: more is ready at each wait then, and batches are
  * larger than they would be. Either is for a measurement of its own, whose times say nothing.
  */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Writable } from 'node:stream';
@@ -118,12 +118,24 @@ export const strace: CallCounter = {
   },
 };
 
-function works(command: string, ...args: string[]): boolean {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+/** Whether it can look at a process that somebody else has started: a kernel may allow a debugger its own children only. */
+async function works(counter: CallCounter): Promise<boolean> {
+  const somebody = spawn('sleep', ['60'], { stdio: 'ignore' });
+  const ended = once(somebody, 'exit');
+  try {
+    await once(somebody, 'spawn');
+    const { calls } = await counter.count(somebody.pid as number, async () => {});
+    return Number.isFinite(calls.all);
+  } catch {
+    return false;
+  } finally {
+    somebody.kill();
+    await ended.catch(() => {});
+  }
 }
 
-export function findCallCounter(): CallCounter | Missing {
-  if (works('perf', 'stat', '-x', ',', '-e', `${ALL},${EPOLL_CTL}`, 'true')) return perf;
-  if (works('strace', '-c', '-o', '/dev/null', 'true')) return strace;
+export async function findCallCounter(): Promise<CallCounter | Missing> {
+  if (await works(perf)) return perf;
+  if (await works(strace)) return strace;
   return { missing: 'neither perf nor strace is there and allowed to look at a process' };
 }

@@ -87,7 +87,7 @@ async function open(context: Context): Promise<Contest> {
     echoServers(threads - 1).filter(({ name }) => names.includes(name)),
     cpus.server,
   );
-  const found = findCallCounter();
+  const found = await findCallCounter();
   const counter = isMissing(found) ? null : found;
   for (const server of running.values()) {
     // Whoever fails here fails again when it is measured, and that is told.

@@ -6,7 +6,17 @@ import { FD_SETSIZE } from '../../src/sys/index.js';
 import { atMost, type Target, unlessDisturbed } from '../measure/targets.js';
 import { C, echoServers, OWN, TWINS } from '../rivals/echo-servers.js';
 import type { Cell, Claim, Contest, Context, Row, Sample, Workload } from '../workload.js';
-import { across, type Load, pinning, type Server, sampleOf, startServers, underLoad, usageMetrics } from './load.js';
+import {
+  across,
+  claim,
+  type Load,
+  pinning,
+  type Server,
+  sampleOf,
+  startServers,
+  underLoad,
+  usageMetrics,
+} from './load.js';
 
 const [SELECT, POLL, LEVEL, EDGE] = OWN;
 
@@ -125,28 +135,27 @@ function judge(rows: readonly Row[]): Target[] {
 const COLLAPSED = 3;
 
 function claims(rows: readonly Row[]): Claim[] {
-  const claim = {
-    source: 'Gammo, Brecht et al., 2004',
-    text: 'With thousands of idle connections select and poll collapse, and epoll does not.',
-  };
   const growth = ([SELECT, POLL, LEVEL] as const).map((name) => {
     const found = ends(rows, name);
-    return { name, idle: found ? idleOf(found.most) : 0, times: across(found?.most, found?.none, 'cpu')?.median };
+    const times = across(found?.most, found?.none, 'cpu')?.median;
+    return { name, rows: found ? [found.none, found.most] : [], idle: found ? idleOf(found.most) : 0, times };
   });
   const [select, poll, level] = growth.map(({ times }) => times);
-  const measured = growth
-    .filter(({ times }) => times !== undefined)
-    .map(({ name, idle, times }) => `${name} ${times?.toFixed(1)} × with ${idle}`);
-  if (poll === undefined || level === undefined)
-    return [{ ...claim, measured: 'not measured', verdict: 'not measured' }];
-  const collapsed = poll >= COLLAPSED && (select === undefined || select >= COLLAPSED);
-  const stands = level <= LIMIT;
+  const told = growth.filter(({ times }) => times !== undefined);
+  const collapsed = (poll ?? 0) >= COLLAPSED && (select ?? COLLAPSED) >= COLLAPSED;
+  const stands = (level ?? Number.POSITIVE_INFINITY) <= LIMIT;
   return [
-    {
-      ...claim,
-      measured: `CPU a message of one connection, in that without idle ones: ${measured.join(', ')}.`,
-      verdict: collapsed && stands ? 'holds' : poll >= COLLAPSED || stands ? 'in part' : 'does not hold',
-    },
+    claim(
+      {
+        source: 'Gammo, Brecht et al., 2004',
+        text: 'With thousands of idle connections select and poll collapse, and epoll does not.',
+      },
+      poll === undefined || level === undefined ? [] : told.flatMap((one) => one.rows),
+      `CPU time a message of one connection, in that without idle ones: ${told
+        .map(({ name, idle, times }) => `${name} ${times?.toFixed(1)} × with ${idle}`)
+        .join(', ')}.`,
+      collapsed && stands ? 'holds' : (poll ?? 0) >= COLLAPSED || stands ? 'in part' : 'does not hold',
+    ),
   ];
 }
 

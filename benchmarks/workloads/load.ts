@@ -7,7 +7,7 @@ import { disturbed } from '../measure/process-cpu.js';
 import { ratio, type Spread } from '../measure/statistics.js';
 import type { Target } from '../measure/targets.js';
 import type { EchoServer } from '../rivals/echo-servers.js';
-import type { Context, Flag, Metric, Row, Sample } from '../workload.js';
+import type { Claim, Context, Flag, Metric, Row, Sample } from '../workload.js';
 
 /** A generator with less time left than this may have been what held the server up. */
 const BUSY = 0.95;
@@ -259,4 +259,16 @@ export function across(row: Row | undefined, other: Row | undefined, metric: str
 /** That a load which its generator bounded reached what was asked says nothing: the other might have reached more. */
 export function unlessBound(target: Target, baseline: Row | undefined): Target {
   return target.met && baseline?.flags.includes('generator-bound') ? { ...target, met: null } : target;
+}
+
+/** What is said about a claim, unless its rows are not there, or their figures the machine's. */
+export function claim(
+  told: Pick<Claim, 'source' | 'text'>,
+  rows: readonly Row[],
+  measured: string,
+  verdict: Claim['verdict'],
+): Claim {
+  if (rows.length === 0) return { ...told, measured: 'Not measured.', verdict: 'not measured' };
+  if (!rows.some(({ flags }) => flags.includes('disturbed'))) return { ...told, measured, verdict };
+  return { ...told, measured: `${measured} But the machine was busy with something else.`, verdict: 'not measured' };
 }

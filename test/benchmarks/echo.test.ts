@@ -4,7 +4,7 @@ import { describeMachine } from '../../benchmarks/measure/machine.js';
 import { isMissing } from '../../benchmarks/measure/places.js';
 import { findCallCounter, strace } from '../../benchmarks/measure/system-calls.js';
 import { C, echoServers, NODE_NET, OWN } from '../../benchmarks/rivals/echo-servers.js';
-import type { Context } from '../../benchmarks/workload.js';
+import type { Context, Flag } from '../../benchmarks/workload.js';
 import { echo, fixedRates, measureEcho } from '../../benchmarks/workloads/echo.js';
 import {
   flagsOf,
@@ -130,8 +130,8 @@ describe('an open loop', () => {
   });
 });
 
-describe('system calls', () => {
-  const found = findCallCounter();
+describe('system calls', async () => {
+  const found = await findCallCounter();
 
   it.each([strace, ...(isMissing(found) ? [] : [found])])('are counted: $how', async (counter) => {
     const server = await contestant(C.level);
@@ -205,16 +205,20 @@ describe('what was measured', () => {
   });
 
   it('says what is left of what is told', () => {
-    const three = (select: number, controls: [number, number]) =>
+    const four = (select: number, edge: number, controls: [number, number], flags: Flag[] = []) =>
       echo.claims([
-        row('select-echo', base, { messagesPerSecond: select }),
-        row('poll-echo', base, { messagesPerSecond: 100 }),
-        row('epoll-echo level', base, { messagesPerSecond: 100, controls: controls[0] }),
-        row('epoll-echo edge', base, { messagesPerSecond: 102, controls: controls[1] }),
+        row('select-echo', base, { cpu: select, messagesPerSecond: 1 }),
+        row('poll-echo', base, { cpu: 10, messagesPerSecond: 1 }, {}, flags),
+        row('epoll-echo level', base, { cpu: 10, messagesPerSecond: 100, controls: controls[0] }),
+        row('epoll-echo edge', base, { cpu: edge, messagesPerSecond: 102, controls: controls[1] }),
       ]);
-    expect(three(95, [0, 0]).map(({ verdict }) => verdict)).toEqual(['holds', 'in part']);
-    expect(three(40, [1, 0]).map(({ verdict }) => verdict)).toEqual(['does not hold', 'holds']);
-    expect(three(95, [0, 0])[1]?.measured).toContain('1.02 ×');
+    const verdicts = (...args: Parameters<typeof four>) => four(...args).map(({ verdict }) => verdict);
+    expect(verdicts(11, 10, [0, 0])).toEqual(['holds', 'in part']);
+    expect(verdicts(14, 8, [1, 0])).toEqual(['in part', 'does not hold']);
+    expect(verdicts(20, 9.9, [1, 0])).toEqual(['does not hold', 'holds']);
+    expect(verdicts(11, 10, [0, 0], ['disturbed'])).toEqual(['not measured', 'in part']);
+    expect(four(11, 10, [0, 0])[0]?.measured).toContain('1.10 ×');
+    expect(four(11, 10, [0, 0])[1]?.measured).toContain('1.02 ×');
     expect(echo.claims([]).map(({ verdict }) => verdict)).toEqual(['not measured', 'not measured']);
   });
 });
