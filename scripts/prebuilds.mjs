@@ -14,6 +14,8 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
 const headers = resolve(process.execPath, '../../include/node');
 const OLDEST_GLIBC = [2, 28];
+/** What a binary may ask for and no C library has: Node.js's own, and what the linker fills in or leaves out. */
+const OWN = /^(napi_|node_api_|uv_|_ITM_|__gmon_start__|__cxa_finalize)/;
 
 const architectures = [
   { arch: 'x64', tools: 'x86_64-linux-gnu-', triplet: 'x86_64-linux', libstdcxx: '/usr/include/c++/', base: '2.2.5' },
@@ -155,6 +157,10 @@ async function checkNeeds(file, { tools }, libc, libraries) {
     throw new Error(`${file} needs a glibc after ${OLDEST_GLIBC.join('.')}: ${newer.join(', ')}
 Call the kernel itself, or give the function in src-native/prebuilt/runtime.cc (or oldNames here)`);
   }
+  // A name with no version is in no library that was linked.
+  const lost = undefinedSymbols.filter((name) => !name.includes('@') && !OWN.test(name));
+  if (libc === 'glibc' && lost.length > 0)
+    throw new Error(`${file} needs what glibc does not have: ${lost.join(', ')}`);
   if (libc === 'musl') await checkMusl(file, undefinedSymbols, tools);
   const versions = undefinedSymbols.map((name) => /@GLIBC_([\d.]+)/.exec(name)?.[1]).filter((found) => found);
   versions.sort((a, b) => Number(a.split('.')[1]) - Number(b.split('.')[1]));
@@ -166,8 +172,7 @@ async function checkMusl(file, names, tools) {
   const triplet = architectures.find((architecture) => architecture.tools === tools)?.triplet;
   const { stdout } = await run(`${tools}nm`, ['--defined-only', muslLibrary(triplet)], { maxBuffer: 2 ** 26 });
   const has = new Set([...stdout.matchAll(/ [TWVDBR] (\S+)/g)].map(([, name]) => name));
-  const own = /^(napi_|node_api_|uv_|_ITM_|__gmon_start__|__cxa_finalize)/;
-  const lacking = names.filter((name) => !own.test(name) && !has.has(name));
+  const lacking = names.filter((name) => !OWN.test(name) && !has.has(name));
   if (lacking.length > 0) throw new Error(`${file} needs what musl does not have: ${lacking.join(', ')}`);
 }
 

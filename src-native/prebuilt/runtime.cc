@@ -1,10 +1,12 @@
 // What a prebuilt binary carries so that it needs neither libstdc++ nor a glibc later than 2.28: Node.js, Bun and Deno
 // bring different ones, or none. Memory that runs out, and what the library would throw for, ends the process, as an
 // exception does in code that catches none.
+#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <memory>
 #include <new>
@@ -30,6 +32,21 @@ void __throw_system_error(int) { abort(); }
 // Compares types for std::make_shared where there is no run-time type information.
 bool _Sp_make_shared_tag::_S_eq(const type_info&) noexcept { return false; }
 }  // namespace std
+
+// A static of a function: made once, whichever thread comes first. The first byte, set, says that it has been made (the
+// compiler looks at it by itself), the second one that somebody is at it.
+extern "C" {
+int __cxa_guard_acquire(std::uint8_t* guard) {
+  while (__atomic_exchange_n(&guard[1], 1, __ATOMIC_ACQUIRE) != 0) sched_yield();
+  if (__atomic_load_n(&guard[0], __ATOMIC_ACQUIRE) == 0) return 1;
+  __atomic_store_n(&guard[1], 0, __ATOMIC_RELEASE);
+  return 0;
+}
+void __cxa_guard_release(std::uint8_t* guard) {
+  __atomic_store_n(&guard[0], 1, __ATOMIC_RELEASE);
+  __atomic_store_n(&guard[1], 0, __ATOMIC_RELEASE);
+}
+}
 
 #ifdef __GLIBC__
 extern "C" {
