@@ -1,7 +1,7 @@
 /** A small chart for the terminal: lines where a workload has a chart with a numeric axis, bars otherwise. */
 import { plot } from 'simple-ascii-chart';
 import type { Chart, Row, WorkloadResult } from '../workload.js';
-import { caseText, number } from './figures.js';
+import { caseText, number, valueText } from './figures.js';
 
 /** More lines than these cannot be told apart. */
 const MAX_LINES = 6;
@@ -15,11 +15,13 @@ interface Line {
   readonly points: readonly (readonly [x: number, y: number])[];
 }
 
-/** The contestants that are no baselines, and of these the first few: what the others are for is said by the ratios. */
+/** Where there are too many contestants fdmux's, or those that are no baselines: what the others are for is said by the ratios. */
 function shown(rows: readonly Row[], baselines: readonly string[], most: number): string[] {
   const names = [...new Set(rows.map(({ contestant }) => contestant))];
   if (names.length <= most) return names;
-  return names.filter((name) => !baselines.includes(name)).slice(0, most);
+  const others = names.filter((name) => !baselines.includes(name));
+  const own = others.filter((name) => name.startsWith('fdmux'));
+  return (own.length > 0 ? own : others).slice(0, most);
 }
 
 function matching(rows: readonly Row[], { x, y, where = {} }: Chart): Row[] {
@@ -99,7 +101,7 @@ function lineChart(lines: readonly Line[], { log = [] }: Chart, columns: number,
 
 function bars(rows: readonly Row[], { x, y }: Chart, title: string): string {
   const many = new Set(rows.map(({ params }) => params[x])).size > 1;
-  const labels = rows.map(({ contestant, params }) => (many ? `${params[x]}  ${contestant}` : contestant));
+  const labels = rows.map(({ contestant, params }) => (many ? `${valueText(params[x])}  ${contestant}` : contestant));
   const values = rows.map(({ metrics }) => metrics[y]?.median ?? 0);
   const most = Math.max(...values);
   const width = Math.max(...labels.map((label) => label.length));

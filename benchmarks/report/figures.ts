@@ -47,10 +47,15 @@ export function baselinesOf({ baselines, twins = {} }: WorkloadResult, contestan
   return [...(twin === undefined ? [] : [twin]), ...others].filter((name) => name !== contestant);
 }
 
+/** The value of a parameter. */
+export function valueText(value: string | number | undefined): string {
+  return typeof value === 'number' ? value.toLocaleString('en-US') : (value ?? '');
+}
+
 /** `connections 50, idle 0`. */
 export function caseText(params: Params): string {
   return Object.entries(params)
-    .map(([name, value]) => `${name} ${typeof value === 'number' ? value.toLocaleString('en-US') : value}`)
+    .map(([name, value]) => `${name} ${valueText(value)}`)
     .join(', ');
 }
 

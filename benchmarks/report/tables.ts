@@ -4,11 +4,11 @@
  * parameter across, a table for each metric; contestants down and metrics across, a table for each case. Whichever
  * makes the fewest tables is taken.
  */
-import { table } from '../measure/table.js';
+import { table, wrapped } from '../measure/table.js';
 import type { Metric, Params, Row, WorkloadResult } from '../workload.js';
-import { baselinesOf, caseText, figureText, flagMarks, grouped, ratioText, sameParams } from './figures.js';
+import { baselinesOf, caseText, figureText, flagMarks, grouped, ratioText, sameParams, valueText } from './figures.js';
 
-/** Rows with the same parameters and the same metrics. */
+/** Rows that fit into one table: with the same parameters, and metrics in common. */
 interface Block {
   readonly rows: readonly Row[];
   readonly params: readonly string[];
@@ -24,7 +24,7 @@ interface Grid {
 }
 
 /** Heads the ratios to the baseline that each contestant has for itself. */
-export const TWIN = '/ its twin';
+const TWIN = '/ its twin';
 const FEW_CONTESTANTS = 4;
 
 function unique<Value>(values: readonly Value[]): Value[] {
@@ -32,23 +32,40 @@ function unique<Value>(values: readonly Value[]): Value[] {
 }
 
 function blocksOf({ rows, metrics }: WorkloadResult): Block[] {
-  const kinds = grouped(rows, (row) => [Object.keys(row.params), Object.keys(row.metrics).sort()].join('|'));
+  const kinds: Row[][] = [];
+  for (const row of rows) {
+    const params = Object.keys(row.params).join();
+    const kind = kinds.find((known) =>
+      known.some((other) => params === Object.keys(other.params).join() && overlap(row, other)),
+    );
+    if (kind) kind.push(row);
+    else kinds.push([row]);
+  }
   return kinds.map((rows) => {
-    const first = rows[0] as Row;
     const cases: Params[] = [];
     for (const { params } of rows) if (!cases.some((known) => sameParams(known, params))) cases.push(params);
     return {
       rows,
-      params: Object.keys(first.params),
-      metrics: metrics.filter(({ name }) => name in first.metrics),
+      params: Object.keys((rows[0] as Row).params),
+      metrics: present(metrics, rows),
       contestants: unique(rows.map(({ contestant }) => contestant)),
       cases,
     };
   });
 }
 
+function overlap(a: Row, b: Row): boolean {
+  return Object.keys(a.metrics).some((name) => name in b.metrics);
+}
+
+/** The metrics that at least one of the rows has. */
+function present(metrics: readonly Metric[], rows: readonly Row[]): Metric[] {
+  return metrics.filter(({ name }) => rows.some((row) => name in row.metrics));
+}
+
 function heading({ label, unit }: Metric): string {
-  return unit === '' ? label : `${label}, ${unit}`;
+  // `messages, messages/s` says nothing more than its unit.
+  return unit === '' ? label : unit.startsWith(label) ? unit : `${label}, ${unit}`;
 }
 
 /** The parameter whose values go across: the one that a chart has along its axis, or the one that has most. */
@@ -82,7 +99,7 @@ function casesDown(result: WorkloadResult, block: Block, metric: Metric): Grid[]
       return row ? `${figureText(row.metrics[metric.name])}${flagMarks(row)}` : '–';
     });
     const ratios = pairs.map(([one, other]) => ratioText(find(block, one, params)?.ratios[other]?.[metric.name]));
-    return [Object.values(params).join(', '), ...cells, ...ratios];
+    return [Object.values(params).map(valueText).join(', '), ...cells, ...ratios];
   });
   return [{ title: heading(metric), head, lines }];
 }
@@ -95,7 +112,7 @@ function valuesAcross(result: WorkloadResult, block: Block, metric: Metric, x: s
   return facets.flatMap((facet) => {
     const fixed = caseText(rest(facet[0] as Params));
     const title = [heading(metric), fixed].filter(Boolean).join('; ');
-    const head = [x, ...facet.map((params) => String(params[x]))];
+    const head = [x, ...facet.map((params) => valueText(params[x]))];
     const here = contestants.filter((contestant) => facet.some((params) => find(block, contestant, params)));
     const figures = here.map((contestant) => [
       contestant,
@@ -119,13 +136,18 @@ function valuesAcross(result: WorkloadResult, block: Block, metric: Metric, x: s
 
 /** Contestants down, metrics across, for one case. */
 function metricsAcross(result: WorkloadResult, block: Block, params: Params): Grid {
-  const { contestants, metrics } = block;
-  const here = contestants.filter((contestant) => find(block, contestant, params));
-  const baselines = unique(here.flatMap((contestant) => baselinesOf(result, contestant)));
-  const compared = (name: string): boolean => here.some((one) => find(block, one, params)?.ratios[name]);
-  const common = baselines.filter((name) => !Object.values(result.twins ?? {}).includes(name) && compared(name));
-  const twins = here.some((one) => result.twins?.[one] !== undefined);
+  const here = block.contestants.filter((contestant) => find(block, contestant, params));
+  const metrics = present(
+    block.metrics,
+    here.map((contestant) => find(block, contestant, params) as Row),
+  );
   const first = metrics[0] as Metric;
+  const compared = (one: string, baseline: string | undefined): boolean =>
+    baseline !== undefined && find(block, one, params)?.ratios[baseline]?.[first.name] !== undefined;
+  const common = unique(here.flatMap((contestant) => baselinesOf(result, contestant))).filter(
+    (name) => !Object.values(result.twins ?? {}).includes(name) && here.some((one) => compared(one, name)),
+  );
+  const twins = here.some((one) => compared(one, result.twins?.[one]));
   const head = [
     '',
     ...metrics.flatMap((metric, i) => [
@@ -148,27 +170,45 @@ function metricsAcross(result: WorkloadResult, block: Block, params: Params): Gr
   return { title: caseText(params), head, lines };
 }
 
-function width(lines: readonly (readonly string[])[], column: number): number {
-  return Math.max(...lines.map((line) => (line[column] ?? '').length));
+/** Narrower, a heading is hard to read. */
+const MIN_WIDTH = 13;
+
+/** Breaks a heading that is wider than what stands below it. */
+function broken(text: string, cells: readonly string[]): string[] {
+  return wrapped(text, Math.max(MIN_WIDTH, ...cells.map((cell) => cell.length))).split('\n');
 }
 
 /** In pieces that are no wider than `columns`; the first column heads each of them. */
 function pieces({ title, head, lines }: Grid, columns: number): string[] {
-  const all = [head, ...lines];
+  const heads = head.map((text, column) =>
+    column === 0
+      ? [text]
+      : broken(
+          text,
+          lines.map((line) => line[column] ?? ''),
+        ),
+  );
+  const width = (column: number): number =>
+    Math.max(...[...(heads[column] ?? []), ...lines.map((line) => line[column] ?? '')].map((cell) => cell.length));
   const groups: number[][] = [];
   let used = Number.POSITIVE_INFINITY;
   for (let column = 1; column < head.length; column++) {
-    const needed = width(all, column) + 2;
+    const needed = width(column) + 2;
     if (used + needed > columns) {
       groups.push([]);
-      used = width(all, 0);
+      used = width(0);
     }
     groups.at(-1)?.push(column);
     used += needed;
   }
   const text = groups.map((group) => {
-    const cut = (line: readonly string[]): string[] => [0, ...group].map((column) => line[column] ?? '');
-    return table(cut(head), lines.map(cut));
+    const shown = [0, ...group];
+    const height = Math.max(...shown.map((column) => heads[column]?.length ?? 0));
+    // Bottom lines stand side by side.
+    const [first = [], ...rest] = Array.from({ length: height }, (_, at) =>
+      shown.map((column) => heads[column]?.at(at - height) ?? ''),
+    );
+    return table(first, [...rest, ...lines.map((line) => shown.map((column) => line[column] ?? ''))]);
   });
   return [...(title === '' ? [] : [title]), ...text];
 }

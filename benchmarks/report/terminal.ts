@@ -5,7 +5,7 @@ import { targetLines } from '../measure/targets.js';
 import type { BenchResult, WorkloadResult } from '../workload.js';
 import { asciiChart } from './ascii-chart.js';
 import { caseText, MARKS, number, undecided } from './figures.js';
-import { TWIN, tables } from './tables.js';
+import { tables } from './tables.js';
 
 const MIN_COLUMNS = 80;
 const MAX_COLUMNS = 120;
@@ -50,7 +50,7 @@ function legend({ rows, rounds }: WorkloadResult, tables: readonly string[]): st
     rounds > 1
       ? `Medians of ${rounds} rounds, ±: how far the farthest round lies off; ratios are medians of those within each round.`
       : 'One round: nothing is known of how far another would lie off.',
-    ...(tables.some((text) => text.includes(TWIN))
+    ...(tables.some((text) => /\btwin\b/.test(text))
       ? ['Its twin: the baseline that does the same in the same way.']
       : []),
     ...(ratios.some(undecided)
@@ -65,6 +65,10 @@ function legend({ rows, rounds }: WorkloadResult, tables: readonly string[]): st
         ]
       : []),
   ];
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 export function workloadText(result: WorkloadResult, columns: number): string {
@@ -91,7 +95,7 @@ export function workloadText(result: WorkloadResult, columns: number): string {
   if (result.targets.length > 0) parts.push(targetLines(result.targets));
   if (result.claims.length > 0) {
     const told = result.claims.map(({ source, text, measured, verdict }) =>
-      wrapped(`${verdict}: ${source}: ${text} Measured: ${measured}`, columns, '  '),
+      wrapped(`${verdict}: ${source}: ${sentence(text)} Measured: ${sentence(measured)}`, columns, '  '),
     );
     parts.push(told.join('\n'));
   }

@@ -25,7 +25,7 @@ describe('the tables', () => {
       [10, 1000].map((n) => row(name, { n }, { ns: [n, n] }, name === 'C' ? {} : { C: { ns: [2, 2] } })),
     );
     const shown = text(rows);
-    expect(shown).toMatch(/n +10 +1000\na +10\.0 ±0% +1,000 ±0%\n/);
+    expect(shown).toMatch(/n +10 +1,000\na +10\.0 ±0% +1,000 ±0%\n/);
     expect(shown).toMatch(/a \/ C +2\.00 +2\.00/);
   });
 
