@@ -26,6 +26,14 @@ const seenBySelect = (_: number, { count }: Ready) => {
   for (let i = 0; i < count; i++) check(readfds[count]?.has(FIRST_FD + i) === true, 'wrong set');
 };
 
+const [how] = process.argv.slice(2);
+if (how !== undefined) {
+  const { trace } = await import('../../src/trace/index.js');
+  const traced = trace();
+  for (let i = 0; i < 1000; i++) sys.poll(fds, 0, 0);
+  if (how === 'traced-before') traced.stop();
+}
+
 // Each loop is written out: one that was handed the call as a function would measure that, too.
 await answer({
   epoll_wait: {

@@ -4,10 +4,13 @@
  *
  * Every wait finds what it waits for and has a timeout of 0: it answers at once. The calls that move bytes move one, and
  * each is timed on its own: what it reads is put there, and what it has written is taken away, outside the clock.
+ *
+ * Two more contestants say what fdmux/trace costs: one that is traced, and one that was, and is no longer.
  */
 import { type Child, start } from '../measure/children.js';
 import { besides, cProgram, isMissing, type Missing } from '../measure/places.js';
 import { disturbed, runDelay } from '../measure/process-cpu.js';
+import { median } from '../measure/statistics.js';
 import { ahead, atMost, type Target, unlessDisturbed } from '../measure/targets.js';
 import { findKoffi } from '../rivals/koffi.js';
 import type { Cell, Contest, Context, Row, Sample, Workload } from '../workload.js';
@@ -47,6 +50,10 @@ const READY = [1, 8, 64] as const;
 const OWN = 'fdmux';
 const C = 'C';
 const KOFFI = 'koffi';
+const TRACED = 'fdmux, traced';
+const TRACED_BEFORE = 'fdmux, traced before';
+/** What a trace may add to a call, in nanoseconds. */
+const TRACE_LIMIT = 1000;
 /** What a wait may cost, in those of C. */
 const WAIT_LIMIT = 1.25;
 /** How long a call is repeated in one measurement, in milliseconds. */
@@ -88,16 +95,22 @@ async function open({ quick, cpus, threads }: Context): Promise<Contest> {
     isMissing(koffi) ? koffi : [process.execPath, besides(import.meta.url, '../rivals/calls-koffi.js')],
   );
 
+  const own = besides(import.meta.url, './calls-sys.js');
+  await enter(TRACED, [process.execPath, own, 'traced']);
+  await enter(TRACED_BEFORE, [process.execPath, own, 'traced-before']);
+
   const cells = CALLS.flatMap((call) =>
     READY.filter((ready) => ready === 1 || call.wait).flatMap((ready) =>
-      [...children].map(
-        ([contestant, child]): Cell => ({
-          contestant,
-          params: { call: call.name, ready },
-          seconds: milliseconds / 1000,
-          measure: () => measure(child, call, ready, milliseconds),
-        }),
-      ),
+      [...children]
+        .filter(([name]) => ready === 1 || !name.startsWith(TRACED))
+        .map(
+          ([contestant, child]): Cell => ({
+            contestant,
+            params: { call: call.name, ready },
+            seconds: milliseconds / 1000,
+            measure: () => measure(child, call, ready, milliseconds),
+          }),
+        ),
     ),
   );
   const all = [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
@@ -121,6 +134,7 @@ function judge(rows: readonly Row[]): Target[] {
       const call = CALLS.find(({ name }) => name === row.params.call);
       const toC = row.ratios[C]?.ns;
       const toKoffi = row.ratios[KOFFI]?.ns;
+      const [traced] = of(TRACED, row);
       return [
         ...(call?.wait && toC
           ? [unlessDisturbed(atMost(call.name, WAIT_LIMIT, C, toC.median), row, ...of(C, row))]
@@ -128,8 +142,16 @@ function judge(rows: readonly Row[]): Target[] {
         ...(call?.buffer && toKoffi
           ? [unlessDisturbed(ahead(call.name, KOFFI, toKoffi.median), row, ...of(KOFFI, row))]
           : []),
+        ...(call && traced ? [unlessDisturbed(traceCosts(call.name, row, traced), row, traced)] : []),
       ];
     });
+}
+
+/** What being traced adds to a call, taken within each round. */
+function traceCosts(name: string, own: Row, traced: Row): Target {
+  const before = own.metrics.ns?.rounds ?? [];
+  const added = median((traced.metrics.ns?.rounds ?? []).map((ns, round) => ns - (before[round] ?? Number.NaN)));
+  return { text: `${name}: less than ${TRACE_LIMIT} ns more when traced`, value: added, met: added < TRACE_LIMIT };
 }
 
 export const calls: Workload = {

@@ -9,6 +9,10 @@ it('times every call with each number of ready descriptors, from TypeScript, fro
   expect(code).toBe(0);
   const { rows, missing, targets } = workload;
   const contestants = ['fdmux', 'C', ...('koffi' in missing ? [] : ['koffi'])];
+  for (const contestant of ['fdmux, traced', 'fdmux, traced before']) {
+    const of = rows.filter((row) => row.contestant === contestant);
+    expect(of.map(({ params }) => [params.call, params.ready])).toEqual([...WAITS, ...OTHERS].map((call) => [call, 1]));
+  }
   for (const contestant of contestants) {
     const of = rows.filter((row) => row.contestant === contestant);
     expect(of.map(({ params }) => [params.call, params.ready])).toEqual([
@@ -22,5 +26,6 @@ it('times every call with each number of ready descriptors, from TypeScript, fro
   }
   expect(targets.filter(({ text }) => text.includes('1.25 × C'))).toHaveLength(WAITS.length);
   expect(targets.filter(({ text }) => text.includes('koffi'))).toHaveLength('koffi' in missing ? 0 : 10);
+  expect(targets.filter(({ text }) => text.endsWith('when traced'))).toHaveLength(WAITS.length + OTHERS.length);
   expect(stdout.includes('koffi: skipped: not installed: npm run bench:rivals')).toBe('koffi' in missing);
 });
