@@ -46,7 +46,7 @@ export interface Told {
   readonly call: number;
   /** In names: `EPOLLIN|EPOLLHUP`. */
   readonly events: string;
-  /** It had been told before, and nothing has come since that is known of. */
+  /** It had been told before, and nothing has come or been written since that is known of. */
   readonly again: boolean;
 }
 
@@ -95,6 +95,6 @@ export interface Drawing {
     readonly thread: readonly number[];
     readonly flags: readonly number[];
   };
-  /** When the first wait that had something to tell returned. */
+  /** When the first wait that had something to read to tell returned. */
   readonly woken: number | null;
 }

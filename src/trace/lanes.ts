@@ -79,6 +79,8 @@ interface Thing {
   causesOfInput: Cause[];
   causesOfRoom: Cause[];
   full: boolean;
+  /** Something has been written since a wait told that it could be. */
+  written: boolean;
   local: string;
   remote: string;
   /** Of a listener: who has knocked and has not been accepted. */
@@ -240,6 +242,7 @@ class Follower {
       causesOfInput: [],
       causesOfRoom: [],
       full: false,
+      written: false,
       local: '',
       remote: '',
       knocking: [],
@@ -420,6 +423,7 @@ class Follower {
       this.#ends(lane, 'writable', result < 0 ? this.#call.start : this.#end);
     }
     if (result <= 0) return;
+    thing.written = true;
     if (kind === 'event') this.#causes(thing.causesOfInput, lane);
     else if (thing.peer) this.#causes(thing.peer.causesOfInput, lane);
     // Nobody has accepted it yet: `#accepted` hands this on.
@@ -465,7 +469,8 @@ class Follower {
     for (const { fd, tag, events } of args[1] as EventData[]) {
       const lane = set?.lanes.get(`${fd} ${tag}`) ?? this.#lane(fd);
       told.set(lane, events);
-      this.#tells(lane, events, epollMask(events));
+      const edge = ((set?.events.get(lane) ?? 0) & sys.EPOLLET) !== 0;
+      this.#tells(lane, events, epollMask(events), edge);
     }
     if (result < (args[2] as number)) {
       // An edge is told once: silence says nothing.
@@ -523,11 +528,13 @@ class Follower {
     return lane;
   }
 
-  #tells(lane: number, events: number, names: string): void {
+  #tells(lane: number, events: number, names: string, edge = false): void {
     const thing = this.#thing(lane);
+    // An edge is a change, also one whose cause is not in this trace.
     const again =
+      !edge &&
       (!(events & READABLE) || (this.#going.has(`readable ${lane}`) && thing.causesOfInput.length === 0)) &&
-      (!(events & WRITABLE) || this.#going.has(`writable ${lane}`));
+      (!(events & WRITABLE) || (this.#going.has(`writable ${lane}`) && !thing.written));
     this.told.push({ lane, call: this.#at, events: names, again });
     if (events & READABLE) {
       const since = this.#wakes(thing.causesOfInput, lane);
@@ -537,6 +544,7 @@ class Follower {
       const since = this.#wakes(thing.causesOfRoom, lane);
       this.#starts(lane, 'writable', Math.min(since ?? this.#end, this.#end));
       thing.full = false;
+      thing.written = false;
     }
   }
 

@@ -94,7 +94,9 @@ function draw({ calls }: Trace, title: string): Drawing {
   const texts = collector<string>();
   const threads = collector<number>();
   const placed = (i: number): number => place[i] as number;
-  const woken = followed.told[0] && (calls[followed.told[0].call] as TraceCall);
+  const [readable] = followed.spells.filter(({ way }) => way === 'readable').map(({ lane }) => lane);
+  const first = followed.told.find(({ lane }) => lane === readable);
+  const woken = first && (calls[first.call] as TraceCall);
   return {
     title,
     lanes: followed.lanes,

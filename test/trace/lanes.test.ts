@@ -289,6 +289,23 @@ describe('an arrow', () => {
   });
 });
 
+test('a writable that is written to is not told again, one that is not written to is', () => {
+  const { told, calls } = follow((sys) => {
+    const [a, b] = pair(sys);
+    const { epfd, wait } = waiting(sys, a, sys.EPOLLOUT);
+    for (let i = 0; i < 3; i++) {
+      wait();
+      if (i === 0) sys.send(a, Buffer.from('x'));
+    }
+    for (const fd of [a, b, epfd]) sys.close(fd);
+  });
+  expect(told.map(({ again, call }) => [calls[call]?.name, again])).toEqual([
+    ['epoll_wait', false],
+    ['epoll_wait', false],
+    ['epoll_wait', true],
+  ]);
+});
+
 test('level is told again with nothing new, edge is not', () => {
   const again = (trigger: 'level' | 'edge'): number =>
     followCalls(echo(trigger).calls).told.filter((told) => told.again).length;

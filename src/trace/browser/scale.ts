@@ -19,7 +19,7 @@ export interface TimeScale {
 }
 
 /** How many times as long as the median a gap must be to be folded. */
-const LONG = 10;
+const LONG = 4;
 
 /** How wide a gap is drawn, in time: the longer, the wider, but far less so than it was. */
 function folded(gap: number, long: number): number {
