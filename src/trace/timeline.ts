@@ -238,9 +238,10 @@ function inShort({ calls, families, told }: Drawing): string {
   const waits = calls.name.filter((name) => families[name] === 'wait').length;
   const again = told.filter((each) => each.again).length;
   const dry = reads.filter((flags) => flags & FLAG.AGAIN).length;
+  const several = (value: number, what: string): string => `${count(value)} ${what}${value === 1 ? '' : 's'}`;
   return (
-    `${count(waits)} waits told of a descriptor ${count(told.length)} times, ${count(again)} of them again with nothing new; ` +
-    `${count(reads.length)} reads, ${count(dry)} of them found nothing`
+    `${several(waits, 'wait')} told of a descriptor ${several(told.length, 'time')}, ${count(again)} of them again with nothing new; ` +
+    `${several(reads.length, 'read')}, ${count(dry)} of them found nothing`
   );
 }
 

@@ -306,6 +306,24 @@ test('a writable that is written to is not told again, one that is not written t
   ]);
 });
 
+test('an edge is never told again, also where its cause is not in the trace; what goes on is one spell', () => {
+  const fds = new Int32Array(2);
+  plain.socketpair(plain.AF_UNIX, plain.SOCK_STREAM | plain.SOCK_CLOEXEC, 0, fds);
+  const [mine = -1, peer = -1] = fds;
+  const { told, spells } = follow((sys) => {
+    const { epfd, wait } = waiting(sys, mine, sys.EPOLLIN | sys.EPOLLET);
+    for (let i = 0; i < 3; i++) {
+      plain.send(peer, Buffer.from('x'));
+      wait();
+    }
+    sys.close(epfd);
+  });
+  plain.close(mine);
+  plain.close(peer);
+  expect(told.map(({ again }) => again)).toEqual([false, false, false]);
+  expect(spells).toHaveLength(1);
+});
+
 test('level is told again with nothing new, edge is not', () => {
   const again = (trigger: 'level' | 'edge'): number =>
     followCalls(echo(trigger).calls).told.filter((told) => told.again).length;
