@@ -15,6 +15,7 @@ export class Progress {
   readonly #bar: SingleBar | undefined;
   #value = 0;
   #payload = { left: '?', what: '' };
+  readonly #stop = (): void => this.#bar?.stop();
 
   /** @param stream where it is shown */
   constructor(stream: NodeJS.WriteStream) {
@@ -27,6 +28,8 @@ export class Progress {
       Presets.shades_classic,
     );
     this.#bar.start(WHOLE, 0, this.#payload);
+    // However it ends, the terminal gets its cursor back.
+    process.once('exit', this.#stop);
   }
 
   /** A line that stays. */
@@ -55,6 +58,7 @@ export class Progress {
   }
 
   end(): void {
-    this.#bar?.stop();
+    process.off('exit', this.#stop);
+    this.#stop();
   }
 }

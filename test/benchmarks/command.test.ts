@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { measure } from '../../benchmarks/bench.js';
 import type { BenchResult, Workload } from '../../benchmarks/workload.js';
+import { needs } from '../support/processes.js';
+import { startAtTerminal } from '../support/pty.js';
 import { benchResult, row, workloadResult } from './results.js';
 import { bench, command, complaints, folder } from './support.js';
 
@@ -151,6 +153,27 @@ describe('an interruption', () => {
     const result = JSON.parse(readFileSync(json, 'utf8')) as BenchResult;
     expect(complaints(result)).toEqual([]);
     expect(result.interrupted).toBe(true);
+  });
+});
+
+describe('at a terminal', () => {
+  it('shows a bar with the time left, and leaves the cursor visible on Ctrl-C', async (ctx) => {
+    needs(ctx, 'python3');
+    const terminal = startAtTerminal([process.execPath, [command, 'bench', 'calls', '--quick', '--runs', '100']]);
+    let screen = '';
+    terminal.process.stdout.on('data', (text: string) => {
+      screen += text;
+    });
+    await vi.waitUntil(() => /\d+ %, .*\d+ s left {2}calls: .*epoll_wait, ready 1/.test(screen), { timeout: 20_000 });
+    // To everybody in the foreground, as a terminal does it.
+    terminal.process.stdin.write('\x03');
+    const { code, stdout } = await terminal.ended;
+    expect(code).toBe(130);
+    expect(stdout).not.toContain('FAILED');
+    expect(stdout).toContain('Interrupted after');
+    expect(stdout.lastIndexOf('\x1b[?25h')).toBeGreaterThan(stdout.lastIndexOf('\x1b[?25l'));
+    // The lines are for who sees no bar.
+    expect(stdout).not.toContain('round 1 of 100');
   });
 });
 
