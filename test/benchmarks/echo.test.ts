@@ -92,27 +92,27 @@ describe('a load', () => {
 
 describe('an open loop', () => {
   /** Answers at once but for one stretch in which it does nothing at all. */
-  const STALL = 'if (state.count === 40) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 400);';
+  const stalling = (ms: number) =>
+    faulty(
+      `if (state.count === 40) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${ms}); socket.write(bytes);`,
+    );
 
   it('counts from when a message was due: who is kept waiting by a stall is not left out', async () => {
     const part = (result: LoadResult, quantile: number) => result.quantiles.find(([one]) => one === quantile)?.[1] ?? 0;
-    const open = await load(await faulty(`${STALL} socket.write(bytes);`), { rate: 500 }, 0.8);
-    const closed = await load(await faulty(`${STALL} socket.write(bytes);`), {}, 0.8);
+    const open = await load(await stalling(400), { rate: 500 }, 0.8);
+    const closed = await load(await stalling(400), {}, 0.8);
     // Half of the messages are due within the stall, spread over it; in a closed loop four of them notice it.
-    expect(part(open, 0.75)).toBeGreaterThan(50_000);
+    expect(part(open, 0.75)).toBeGreaterThan(150_000);
     expect(part(open, 1)).toBeGreaterThan(300_000);
     expect(part(closed, 0.75)).toBeLessThan(part(open, 0.75));
     expect(open).toMatchObject({ bytesLost: 0, bytesWrong: 0 });
   });
 
-  it('says of a server that cannot keep up how much was never sent, and counts that among the late', async () => {
-    const slow = await faulty(
-      'const end = performance.now() + 5; while (performance.now() < end); socket.write(bytes);',
-    );
-    const result = await load(slow, { rate: 2000 }, 0.5);
-    expect(result.unsent).toBeGreaterThan(0);
-    expect(result.messages).toBeLessThan(0.5 * 2000);
-    expect(result.latencyMicroseconds.median).toBeGreaterThan(50_000);
+  it('says how much a server that does not keep up was never sent, and counts that among the late', async () => {
+    // It awakes when the time is over. Most messages became due meanwhile, and four were on their way.
+    const result = await load(await stalling(900), { rate: 500 }, 0.4);
+    expect(result.unsent).toBeGreaterThan(50);
+    expect(result.latencyMicroseconds.median).toBeGreaterThan(150_000);
   });
 
   it('sends or counts what is due, all of it and no more', async () => {
