@@ -54,7 +54,7 @@ function sources(folder, extension) {
 
 /** The programs that binding.gyp names. */
 function programs() {
-  const target = /"target_name": "(\w+)", "type": "executable", "sources": \[(.*?)\]/g;
+  const target = /"target_name": "([\w-]+)", "type": "executable", "sources": \[(.*?)\]/g;
   const gyp = readFileSync(join(root, 'binding.gyp'), 'utf8');
   return [...gyp.matchAll(target)].map(([, name, list]) => ({
     name,

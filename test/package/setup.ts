@@ -71,7 +71,7 @@ export default async function setup({ provide }: TestProject): Promise<() => voi
     const tarball = await pack(folder);
     const consumer = await install(tarball, folder);
     const { exports } = JSON.parse(readFileSync(join(consumer, 'node_modules/fdmux/package.json'), 'utf8'));
-    const entries = Object.keys(exports).filter((name) => name !== './package.json');
+    const entries = Object.keys(exports).filter((name) => !name.endsWith('.json'));
     provide('tarball', tarball);
     provide('consumer', consumer);
     provide('runtimes', await runtimes);

@@ -46,7 +46,7 @@ test('binaries, types, sources and the benchmarks’ programs are all there, and
       expect(existsSync(join(installed, path)), path).toBe(true);
     }
   }
-  const programs = readFileSync(join(root, 'binding.gyp'), 'utf8').matchAll(/"(\w+)", "type": "executable"/g);
+  const programs = readFileSync(join(root, 'binding.gyp'), 'utf8').matchAll(/"([\w-]+)", "type": "executable"/g);
   const names = ['fdmux.glibc.node', 'fdmux.musl.node', ...[...programs].map(([, name]) => `bench/${name}`)];
   expect(names.length).toBeGreaterThan(3);
   for (const arch of ['x64', 'arm64']) {
