@@ -1,5 +1,14 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -136,6 +145,20 @@ describe.each(['edge', 'level'])('on %s', (trigger) => {
     const { status, body } = await ask(server.port, get(target));
     expect([400, 404]).toContain(status);
     expect(body.toString()).not.toContain('secret\n');
+  });
+
+  test('a name with line ends in it makes no header field, not even in a redirect', async () => {
+    mkdirSync(join(html, 'a\r\nSet-Cookie: b'));
+    try {
+      for (const query of ['', '?%0d%0aSet-Cookie:%20b']) {
+        const { status, headers } = await ask(server.port, get(`/a%0d%0aSet-Cookie:%20b${query}`));
+        expect(status).toBe(301);
+        expect(headers.get('location')).toBe(`/a%0D%0ASet-Cookie%3A%20b/${query}`);
+        expect(headers.has('set-cookie')).toBe(false);
+      }
+    } finally {
+      rmSync(join(html, 'a\r\nSet-Cookie: b'), { recursive: true });
+    }
   });
 
   test('what a client has is not sent again', async () => {
@@ -428,7 +451,15 @@ describe.each(['edge', 'level'])('on %s', (trigger) => {
 
   test('nothing stays open once everybody has left', async () => {
     const fresh = await Server.start(['--root', html, '--trigger', trigger]);
-    const alone = fresh.descriptors;
+    // It says that it listens before it has all that it needs; who has been answered knows.
+    await ask(fresh.port, get('/'));
+    let alone = 0;
+    for (let same = 0; same < 10; ) {
+      const now = fresh.descriptors;
+      same = now === alone ? same + 1 : 0;
+      alone = now;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     await fresh.stop();
     await until(() => server.descriptors === alone);
   });
@@ -471,6 +502,23 @@ describe('limits', () => {
     using body = await Client.connect(server.port);
     await body.send(get('/', { 'Content-Length': '5' }));
     expect((await body.response()).status).toBe(408);
+  });
+
+  test('a crowd that dribbles keeps others out for no longer than a request may take', async () => {
+    const server = await serve('--header-timeout', '1', '--max-connections', '20');
+    const crowd = await Promise.all(Array.from({ length: 20 }, () => Client.connect(server.port)));
+    const dribble = setInterval(() => {
+      for (const client of crowd) client.socket.write('X');
+    }, 50);
+    try {
+      for (const client of crowd) await client.send('GET / HTTP/1.1\r\nX-');
+      expect((await ask(server.port, get('/'))).status).toBe(503);
+      for (const client of crowd) expect((await client.response()).status).toBe(408);
+      for (let status = 503; status !== 200; ) status = (await ask(server.port, get('/'))).status;
+    } finally {
+      clearInterval(dribble);
+      for (const client of crowd) client.socket.destroy();
+    }
   });
 
   test('who asks nothing is left without a word', async () => {
