@@ -74,7 +74,7 @@ export interface FormatOptions {
   prefix?: string;
 }
 
-/** How many bytes of a buffer are shown: strace's `-s`. */
+/** How many bytes of a buffer, and elements of an array, are shown: strace's `-s`. */
 export const SHOWN = 32;
 
 const UNKNOWN = '0x...';
@@ -342,6 +342,12 @@ function protocol(domain: number, value: number): string {
   return domain === sys.AF_INET || domain === sys.AF_INET6 ? one(value, PROTOCOLS) : String(value);
 }
 
+/** An array of structs, cut like strace cuts it. */
+function array(elements: readonly string[]): string {
+  const more = elements.length > SHOWN ? ', ...' : '';
+  return `[${elements.slice(0, SHOWN).join(', ')}${more}]`;
+}
+
 function events(value: Argument, result: number): string {
   if (result < 0) return UNKNOWN;
   const list = (value as EventData[]).map(
@@ -349,7 +355,7 @@ function events(value: Argument, result: number): string {
       `{events=${epollMask(event.events)}, data={u32=${event.fd >>> 0}, ` +
       `u64=${(BigInt(event.tag) << 32n) | BigInt(event.fd >>> 0)}}}`,
   );
-  return `[${list.join(', ')}]`;
+  return array(list);
 }
 
 function pollfds({ args, result, named: fdName }: Context): { args: string[]; told: string } {
@@ -360,7 +366,7 @@ function pollfds({ args, result, named: fdName }: Context): { args: string[]; to
   const told = list
     .filter(({ revents }) => revents !== 0)
     .map(({ fd, revents }) => `{fd=${fdName(fd)}, revents=${pollMask(revents)}}`);
-  return { args: [`[${asked.join(', ')}]`, String(args[1])], told: result > 0 ? `[${told.join(', ')}]` : '' };
+  return { args: [array(asked), String(args[1])], told: result > 0 ? array(told) : '' };
 }
 
 function sets(context: Context, time: (value: Argument) => string): { args: string[]; note?: string } {

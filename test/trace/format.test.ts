@@ -145,6 +145,18 @@ sys.openat2(o, '/etc/passwd', sys.O_RDONLY, 0, sys.RESOLVE_BENEATH);
 sys.openat2(sys.AT_FDCWD, '/no/such/file', sys.O_WRONLY | sys.O_CREAT | sys.O_EXCL, 0o640, sys.RESOLVE_NO_XDEV);
 sys.inotify_rm_watch(i, wd);
 sys.inotify_rm_watch(i, 99);
+const many = new sys.PollFds(40);
+const all = new sys.EpollEvents(64);
+for (let at = 0; at < 40; at++) {
+  many.set(at, sys.eventfd(1, 0), sys.POLLIN);
+  sys.epoll_ctl(ep, sys.EPOLL_CTL_ADD, many.fd(at), sys.EPOLLIN);
+}
+sys.epoll_wait(ep, all, 64, 0);
+sys.epoll_wait(ep, all, 32, 0);
+sys.poll(many, 40, 0);
+sys.poll(many, 32, 0);
+for (let at = 0; at < 8; at++) sys.read(many.fd(at), b, 0, 8);
+sys.poll(many, 40, 0);
 process.stderr.write('end\\n');
 process.stdout.write(JSON.stringify(lines));
 `;
