@@ -408,6 +408,17 @@ function filter(): void {
 }
 for (const box of boxes) box.addEventListener('change', filter);
 
+// The list of names lies over the drawing.
+const names = element<HTMLDetailsElement>('.filter');
+addEventListener('pointerdown', ({ target }) => {
+  if (!names.contains(target as Node)) names.open = false;
+});
+names.addEventListener('keydown', ({ key }) => {
+  if (key !== 'Escape') return;
+  names.open = false;
+  element('summary', names).focus();
+});
+
 // The tables
 
 const PAGE = 100;

@@ -329,7 +329,7 @@ export class Panel {
           `<line class="tie" x1="${round(px)}" x2="${round(px)}" y1="${wait}" y2="${y + 4}"/><path class="told${again ? ' again' : ''}" d="M${round(px - 4)} ${y - 1}h8l-4 7z"/>`,
         );
       }
-      if (ticks.length > 0) out.push(`<path class="tick" d="${ticks.join('')}"/>`);
+      if (ticks.length > 0) out.push(`<path class="crowded" d="${ticks.join('')}"/>`);
     }
     return out.join('');
   }
