@@ -239,7 +239,6 @@ export async function runWorkload(
     }
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
-    await endChildren();
   } finally {
     const closing = contest?.close().catch((error: unknown) => {
       // Interrupted, it may miss what was ended under its feet.

@@ -151,17 +151,17 @@ describe('a failure', () => {
     const cells = [
       cell('loser', { n: 1 }, [1], asked),
       cell('a', { n: 1 }, [1], asked),
-      lost(1),
+      lost(2),
       cell('a', { n: 2 }, [1]),
     ];
     const { rows, failures } = await runWorkload(workload({ cells }), context, 3, never);
     expect(failures).toEqual([{ contestant: 'loser', params: { n: 2 }, message: '1 byte was lost' }]);
     expect(rows.map(({ contestant, params, metrics }) => [contestant, params.n, metrics.ns?.rounds.length])).toEqual([
-      ['loser', 1, 1],
+      ['loser', 1, 2],
       ['a', 1, 3],
       ['a', 2, 3],
     ]);
-    expect(asked.filter((name) => name === 'loser1')).toHaveLength(2);
+    expect(asked.filter((name) => name === 'loser1')).toHaveLength(3);
   });
 
   it('is a figure that is none, or that nobody has declared', async () => {
