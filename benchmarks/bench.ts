@@ -35,24 +35,16 @@ function nameOf({ contestant, params }: Cell | Failure): string {
 }
 
 interface Renderers {
-  html?: (result: BenchResult) => string;
-  svg?: (result: BenchResult) => string;
+  html: ((result: BenchResult) => string) | undefined;
+  svg: ((result: BenchResult) => string) | undefined;
 }
 
-/** The report is large, and loaded only when it is asked for; before anything is measured, so that it does not fail afterwards. */
+/** The report is large: loaded when it is asked for, and before anything is measured, so that it cannot fail afterwards. */
 async function renderers({ html, svg }: BenchOptions): Promise<Renderers> {
-  const found: Renderers = {};
-  const load = async <Name extends string>(file: string, name: Name) => {
-    const path = `./report/${file}.js`;
-    try {
-      return ((await import(path)) as Record<Name, (result: BenchResult) => string>)[name];
-    } catch (error) {
-      throw new Error(`the report cannot be made: ${(error as Error).message}`);
-    }
+  return {
+    html: html === undefined ? undefined : (await import('./report/html.js')).renderReport,
+    svg: svg === undefined ? undefined : (await import('./report/svg.js')).renderChart,
   };
-  if (html !== undefined) found.html = await load('html', 'renderReport');
-  if (svg !== undefined) found.svg = await load('svg', 'renderChart');
-  return found;
 }
 
 /** What a result says before anything is measured. */

@@ -90,6 +90,14 @@ describe('a kept result', () => {
     expect(complaints(kept)).toEqual([]);
   });
 
+  it('becomes a report and a chart, which are written only when they are asked for', async () => {
+    const html = join(folder(), 'report.html');
+    const svg = join(folder(), 'chart.svg');
+    expect(await bench('--from', file(kept), '--html', html, '--svg', svg)).toMatchObject({ code: 0, stderr: '' });
+    expect(readFileSync(html, 'utf8')).toMatch(/^<!doctype html>[\s\S]*Made up/i);
+    expect(readFileSync(svg, 'utf8')).toMatch(/^<svg /);
+  });
+
   it('is compared with another', async () => {
     const slower = benchResult([workloadResult([row('a', { n: 1 }, { ns: [20, 21, 22, 23] })], { name: 'calls' })]);
     const { code, stdout } = await bench('--from', file(slower), '--compare', file(kept));
