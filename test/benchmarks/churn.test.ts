@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { describeMachine } from '../../benchmarks/measure/machine.js';
 import { C, NODE_NET, OWN, PYTHON } from '../../benchmarks/rivals/echo-servers.js';
 import { churn, churnOnce } from '../../benchmarks/workloads/churn.js';
-import { contestant, faulty } from './servers.js';
+import { contestant, faulty } from './support/servers.js';
 
 it.each([...OWN, ...Object.values(C), NODE_NET, PYTHON])(
   '%s answers each that comes, and leaves nothing open',

@@ -14,7 +14,7 @@ import {
   startServers,
   underLoad,
 } from '../../benchmarks/workloads/load.js';
-import { contestant, faulty, row } from './servers.js';
+import { contestant, faulty, row } from './support/servers.js';
 
 const LOAD: Load = { connections: 4, idle: 0, bytes: 64, rate: 0 };
 const SHORT = { seconds: 0.15, warmup: 0.05, counting: 0.05 };

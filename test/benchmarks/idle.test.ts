@@ -2,7 +2,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { describeMachine } from '../../benchmarks/measure/machine.js';
 import type { Context } from '../../benchmarks/workload.js';
 import { idle } from '../../benchmarks/workloads/idle.js';
-import { row } from './servers.js';
+import { row } from './support/servers.js';
 
 const context: Context = { quick: true, machine: describeMachine(), cpus: null, threads: 11 };
 

@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { isMissing } from '../../benchmarks/measure/places.js';
-import { echoServers } from '../../benchmarks/rivals/echo-servers.js';
-import type { Figure, Flag, Params, Row } from '../../benchmarks/workload.js';
-import { Server } from '../../benchmarks/workloads/load.js';
+import { isMissing } from '../../../benchmarks/measure/places.js';
+import { echoServers } from '../../../benchmarks/rivals/echo-servers.js';
+import type { Figure, Flag, Params, Row } from '../../../benchmarks/workload.js';
+import { Server } from '../../../benchmarks/workloads/load.js';
 
 /**
  * Starts an echo server that does as it likes.
