@@ -116,13 +116,15 @@ class Drawn {
     container.addEventListener('blur', () => this.#leave());
   }
 
-  #size(width = this.container.clientWidth): { width: number; height: number } {
-    return { width, height: panelHeight(this.data, this.panel, width) };
+  #size(paper?: number): { width: number; height: number } {
+    const width = paper ?? this.container.clientWidth;
+    // Lower on paper, so that a page holds more than one.
+    return { width, height: panelHeight(this.data, this.panel, width) * (paper === undefined ? 1 : 0.75) };
   }
 
-  /** @param width in pixels, where it is not that of the place on the screen: for paper */
-  draw(width?: number): void {
-    const size = this.#size(width);
+  /** @param paper how wide it is to be on paper, in pixels; without it as wide as its place on the screen */
+  draw(paper?: number): void {
+    const size = this.#size(paper);
     if (size.width === 0) return;
     this.#chart.resize(size);
     const common = option(this.data, this.panel, this.shown, size.width);
