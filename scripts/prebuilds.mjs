@@ -14,6 +14,7 @@ const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
 const headers = resolve(process.execPath, '../../include/node');
 const OLDEST_GLIBC = [2, 28];
+const FSTAT = join(root, 'src-native/prebuilt/fstat.c');
 /** What a binary may ask for and no C library has: Node.js's own, and what the linker fills in or leaves out. */
 const OWN = /^(napi_|node_api_|uv_|_ITM_|__gmon_start__|__cxa_finalize)/;
 
@@ -96,7 +97,11 @@ async function compileAddon(target, libc, folder) {
   const output = join(root, `prebuilds/linux-${arch}/fdmux.${libc}.node`);
   const link = ['-shared', '-s', '-Wl,--gc-sections', '-Wl,-z,relro', '-o', output];
   link.push(`-Wl,--version-script=${join(root, 'src-native/prebuilt/exports.map')}`, ...objects);
-  link.push(...(libc === 'musl' ? ['-nostdlib', await muslStub(target, folder)] : ['-static-libgcc']));
+  link.push(
+    ...(libc === 'musl'
+      ? ['-nostdlib', await muslStub(target, folder)]
+      : ['-static-libgcc', '-O2', '-fPIC', '-D_GNU_SOURCE', FSTAT]),
+  );
   await limited(`${tools}gcc`, link);
   return output;
 }
@@ -134,7 +139,7 @@ async function compilePrograms(target, folder) {
       const output = join(root, `prebuilds/linux-${arch}/bench/${name}`);
       const cflags = ['-std=c11', '-O2', '-pthread', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Werror'];
       const link = ['-s', '-Wl,--no-as-needed', old, '-Wl,--as-needed', '-lm'];
-      await limited(`${tools}gcc`, [...cflags, ...files, ...link, '-o', output]);
+      await limited(`${tools}gcc`, [...cflags, ...files, FSTAT, ...link, '-o', output]);
       return output;
     }),
   );
@@ -155,7 +160,7 @@ async function checkNeeds(file, { tools }, libc, libraries) {
   });
   if (newer.length > 0) {
     throw new Error(`${file} needs a glibc after ${OLDEST_GLIBC.join('.')}: ${newer.join(', ')}
-Call the kernel itself, or give the function in src-native/prebuilt/runtime.cc (or oldNames here)`);
+Call the kernel itself, or give the function in src-native/prebuilt, as fstat.c does`);
   }
   // A name with no version is in no library that was linked.
   const lost = undefinedSymbols.filter((name) => !name.includes('@') && !OWN.test(name));

@@ -2,9 +2,6 @@
 // bring different ones, or none. Memory that runs out, and what the library would throw for, ends the process, as an
 // exception does in code that catches none.
 #include <sched.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -52,9 +49,5 @@ void __cxa_guard_release(std::uint8_t* guard) {
 extern "C" {
 // glibc 2.32: whether std::shared_ptr may count without atomics. Node.js always has threads.
 __attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
-// glibc 2.33; before, it was an inline function. The kernel's struct is glibc's on both architectures.
-__attribute__((visibility("hidden"))) int fstat(int fd, struct stat* status) noexcept {
-  return static_cast<int>(syscall(SYS_fstat, fd, status));
-}
 }
 #endif
