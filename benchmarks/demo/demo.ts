@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { MultiBar, Presets } from 'cli-progress';
 import { FD_SETSIZE, getrlimit, RLIMIT_NOFILE } from '../../src/sys/index.js';
+import { wrapped } from '../measure/table.js';
 import type { LoadOrder, LoadResult } from './load.js';
 
 const HOST = '127.0.0.1';
@@ -131,11 +132,6 @@ export function conclusion(few: readonly Row[], held: readonly Row[], many: read
   );
 }
 
-/** Broken between words, for a terminal of 80 columns. */
-function wrapped(text: string): string {
-  return text.replace(/(?=\S)(.{1,80})(?:\s+|$)/g, '$1\n').trimEnd();
-}
-
 /** Progress on a terminal; in a pipe, the lines alone. */
 class Screen {
   readonly #bars: MultiBar | undefined;
@@ -222,7 +218,7 @@ export async function demo(): Promise<boolean> {
     });
     const beyond = roomy.length > 0 ? await phase('Many more than select can hold', roomy, () => many) : [];
     const lost = [...few, ...held, ...beyond].reduce((sum, row) => sum + row.lost, 0);
-    screen.print(`\n${wrapped(conclusion(few, held, beyond))}`);
+    screen.print(`\n${wrapped(conclusion(few, held, beyond), 80)}`);
     if (lost > 0) screen.print(`${whole(lost)} bytes were lost: this must never be.`);
     return lost === 0;
   } finally {

@@ -1,6 +1,6 @@
 /**
  * The rows of a workload as tables, whatever its parameters and metrics are. Three ways to lay them out: cases down and
- * contestants across, where there is one metric and there are few contestants; contestants down and the values of one
+ * contestants across, where there is one metric, and there are few contestants or the cases have names; contestants down and the values of one
  * parameter across, a table for each metric; contestants down and metrics across, a table for each case. Whichever
  * makes the fewest tables is taken.
  */
@@ -215,12 +215,13 @@ function pieces({ title, head, lines }: Grid, columns: number): string[] {
 
 function layOut(result: WorkloadResult, block: Block, columns: number): Grid[] {
   const { metrics, cases, contestants } = block;
-  const single = metrics.length === 1 && contestants.length <= FEW_CONTESTANTS;
-  if (single) {
-    const [grid] = casesDown(result, block, metrics[0] as Metric);
-    if (grid && pieces(grid, columns).length === 2) return [grid];
-  }
   const x = across(result, block);
+  const named = x !== undefined && typeof cases[0]?.[x] === 'string';
+  if (metrics.length === 1 && (contestants.length <= FEW_CONTESTANTS || named)) {
+    const [grid] = casesDown(result, block, metrics[0] as Metric);
+    // A title, the figures, and at the most the ratios by themselves.
+    if (grid && pieces(grid, columns).length <= 3) return [grid];
+  }
   const values = x === undefined ? 1 : unique(cases.map((params) => params[x])).length;
   if (x !== undefined && (metrics.length * cases.length) / values < cases.length) {
     return metrics.flatMap((metric) => valuesAcross(result, block, metric, x));
