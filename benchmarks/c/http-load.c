@@ -28,7 +28,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -404,9 +403,9 @@ static void parse_request(int argc, char** argv) {
 
 static void read_body(void) {
   int fd = open(body_file, O_RDONLY | O_CLOEXEC);
-  struct stat status;
-  if (fd == -1 || fstat(fd, &status) == -1) fail(body_file);
-  body_length = (size_t)status.st_size;
+  off_t length = fd == -1 ? -1 : lseek(fd, 0, SEEK_END);
+  if (length == -1 || lseek(fd, 0, SEEK_SET) == -1) fail(body_file);
+  body_length = (size_t)length;
   body = need(malloc(body_length + 1));
   for (size_t got = 0; got < body_length;) {
     ssize_t count = read(fd, body + got, body_length - got);
