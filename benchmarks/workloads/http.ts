@@ -15,12 +15,12 @@ import { type HttpServer, httpServers, NODE_HTTP } from '../http/contestants.js'
 import { hasWrk, type LoadResult, ownLoad, type Running, WRK_SECONDS, wrkLoad } from '../http/load.js';
 import { type Child, start } from '../measure/children.js';
 import { cProgram, isMissing } from '../measure/places.js';
+import { disturbed } from '../measure/process-cpu.js';
+import type { Spread } from '../measure/statistics.js';
 import type { Cell, Claim, Contest, Context, Flag, Row, Sample, Workload } from '../workload.js';
 
 /** A generator with less time left than this may have been what held the server up. */
 const BUSY = 0.95;
-/** Whoever waits longer than this for its CPU has been kept from it by something else on the machine. */
-const DISTURBED = 0.05;
 /** How long a server may take to say where it listens, or to be rid of threads and processes, in milliseconds. */
 const PATIENCE = 30_000;
 /** How long those are waited for that a server of one at a time does not answer, in seconds. */
@@ -93,9 +93,8 @@ async function begin(
 function sampleOf(result: LoadResult, connections: number, own: Awaited<ReturnType<typeof ownLoad>>): Sample {
   if (result.requests === 0) throw new Error('nothing was answered');
   const waitShare = Math.max(own.waitShare, result.serverWaitShare);
-  const flags: Flag[] = [];
+  const flags: Flag[] = disturbed(waitShare * result.seconds * 1e9, result.seconds * 1000);
   if (result.cpuSeconds / result.seconds >= BUSY) flags.push('generator-bound');
-  if (waitShare > DISTURBED) flags.push('disturbed');
   const at = (wanted: number): number => result.latencyMicroseconds.find(([part]) => part === wanted)?.[1] ?? 0;
   return {
     metrics: {
@@ -211,8 +210,22 @@ function figure(rows: readonly Row[], contestant: string, metric: string, where:
 const MANY = { connections: 50, mode: 'kept' };
 const EACH = { mode: 'one request' };
 
-/** Differences below this are none. */
-const NOISE = 0.05;
+/** How many times as much as the other one a contestant did, in each round; the other is a baseline. */
+function times(rows: readonly Row[], contestant: string, baseline: string): Spread | undefined {
+  const many = (wanted: string): Row | undefined =>
+    rows.find(({ contestant: name, params }) => {
+      return name === wanted && params.connections === MANY.connections && params.mode === MANY.mode;
+    });
+  const both = [many(contestant), many(baseline)];
+  // What something else on the machine slowed down says nothing.
+  if (both.some((row) => row === undefined || row.flags.includes('disturbed'))) return undefined;
+  return both[0]?.ratios[baseline]?.rate;
+}
+
+/** More in every round, or in some of them, or in none. */
+function ahead({ min, max }: Spread): Claim['verdict'] {
+  return min > 1 ? 'holds' : max < 1 ? 'does not hold' : 'in part';
+}
 
 function claim(text: string, values: readonly number[], measured: string, verdict: () => Claim['verdict']): Claim {
   const known = values.every(Number.isFinite);
@@ -231,22 +244,23 @@ function claims(rows: readonly Row[]): Claim[] {
   const [level, edge] = [rate('epoll level'), rate('epoll edge')];
   const others = ['blocking', 'nonblocking', 'select', 'poll'].map((name) => [name, rate(name)] as const);
   const best = others.reduce((a, b) => (b[1] > a[1] ? b : a));
-  const epoll = Math.max(level, edge);
+  const bestTimes = times(rows, best[0], 'epoll level');
+  const edgeTimes = times(rows, 'epoll edge', 'epoll level');
   const each = (contestant: string): number => figure(rows, contestant, 'rate', EACH);
   const [oneThread, oneProcess, oneEpoll] = [each('thread'), each('process'), each('epoll level')];
   const served = figure(rows, 'blocking', 'served', MANY);
   return [
     claim(
       'epoll serves more requests than every other kind of server',
-      [level, edge, ...others.map(([, value]) => value)],
-      `50 connections: epoll ${round(epoll)} requests/s, ${best[0]} ${round(best[1])}. With few connections a scan is cheap`,
-      () => (epoll > best[1] * (1 + NOISE) ? 'holds' : epoll > best[1] * (1 - NOISE) ? 'in part' : 'does not hold'),
+      [level, ...others.map(([, value]) => value), bestTimes?.min ?? Number.NaN],
+      `50 connections: epoll, level, ${round(level)} requests/s, ${best[0]} ${round(best[1])}. With few connections a scan is cheap`,
+      () => ahead({ median: 1, min: 1 / (bestTimes?.max ?? 1), max: 1 / (bestTimes?.min ?? 1) }),
     ),
     claim(
       'edge-triggered, epoll is faster than level-triggered',
-      [level, edge],
+      [level, edge, edgeTimes?.min ?? Number.NaN],
       `50 connections: edge ${round(edge)} requests/s, level ${round(level)}: on an edge each request costs a read more`,
-      () => (edge > level * (1 + NOISE) ? 'holds' : edge > level * (1 - NOISE) ? 'in part' : 'does not hold'),
+      () => ahead(edgeTimes ?? { median: 1, min: 1, max: 1 }),
     ),
     claim(
       'a thread or a process for each connection serves fewer requests than one thread with epoll',
@@ -264,7 +278,7 @@ function claims(rows: readonly Row[]): Claim[] {
       'asking every socket in turn wastes the processor',
       [cpu('nonblocking'), cpu('epoll level'), figure(rows, 'nonblocking', 'cpu', { connections: 1 })],
       `CPU a request: ${round(figure(rows, 'nonblocking', 'cpu', { connections: 1 }))} µs with one connection and ${round(cpu('nonblocking'))} µs with 50, epoll ${round(figure(rows, 'epoll level', 'cpu', { connections: 1 }))} and ${round(cpu('epoll level'))} µs. With everybody busy few questions are in vain`,
-      () => (cpu('nonblocking') > cpu('epoll level') * (1 + NOISE) ? 'holds' : 'in part'),
+      () => (cpu('nonblocking') > cpu('epoll level') ? 'holds' : 'in part'),
     ),
   ];
 }
