@@ -6,6 +6,7 @@
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
+import { createRequire } from 'node:module';
 import { basename, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -13,6 +14,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../', import.meta.url));
 const headers = resolve(process.execPath, '../../include/node');
+const addonApi = createRequire(import.meta.url)('node-addon-api').include_dir;
 const OLDEST_GLIBC = [2, 28];
 const FSTAT = join(root, 'src-native/prebuilt/fstat.c');
 /** What a binary may ask for and no C library has: Node.js's own, and what the linker fills in or leaves out. */
@@ -89,8 +91,9 @@ async function compileAddon(target, libc, folder) {
   const { arch, tools, flags = [] } = target;
   const cflags = ['-std=c++17', '-O3', '-fPIC', '-fvisibility=hidden', '-fno-exceptions', '-fno-rtti'];
   cflags.push('-ffunction-sections', '-fdata-sections', '-Wall', '-Wextra', '-Werror', '-DNAPI_VERSION=9', ...flags);
+  cflags.push('-DNODE_ADDON_API_DISABLE_CPP_EXCEPTIONS');
   if (libc === 'musl') cflags.push(...(await muslHeaders(target)));
-  cflags.push('-isystem', headers);
+  cflags.push('-isystem', headers, '-isystem', addonApi);
   const files = [...sources('src-native', '.cc'), ...sources('src-native/prebuilt', '.cc')];
   const objects = files.map((file) => join(folder, `${basename(file)}.${arch}.${libc}.o`));
   await Promise.all(files.map((file, i) => limited(`${tools}g++`, [...cflags, '-c', file, '-o', objects[i]])));

@@ -117,26 +117,16 @@ bool ReadObject(napi_env env, napi_value value, std::string* out) {
   return napi_get_value_string_utf8(env, value, out->data(), length + 1, &length) == napi_ok;
 }
 
-void Family::AddTraced(const TracedCall& call) {
-  napi_value value;
-  if (napi_create_string_utf8(env, call.name, NAPI_AUTO_LENGTH, &value) == napi_ok) {
-    napi_set_element(env, traced, call.id, value);
-  }
-}
-
 void Family::Raw(const char* name, napi_callback callback) {
   napi_value value;
-  if (napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, thread, &value) == napi_ok) {
-    napi_set_named_property(env, exports, name, value);
+  if (napi_create_function(exports.Env(), name, NAPI_AUTO_LENGTH, callback, thread, &value) == napi_ok) {
+    exports.Set(name, value);
   }
 }
 
 void Family::Constants(std::initializer_list<NamedNumber> list) {
   for (const NamedNumber& constant : list) {
-    napi_value value;
-    if (napi_create_double(env, constant.value, &value) == napi_ok) {
-      napi_set_named_property(env, constants, constant.name, value);
-    }
+    constants.Set(constant.name, Napi::Number::New(exports.Env(), constant.value));
   }
 }
 

@@ -7,7 +7,7 @@
 // TypeScript has checked the types and ranges of numbers; what guards memory is checked here, beside the memory.
 #pragma once
 
-#include <node_api.h>
+#include <napi.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -184,11 +184,10 @@ struct NamedNumber {
 
 // Where a file of system calls puts its functions and constants.
 struct Family {
-  napi_env env;
-  napi_value exports;
-  napi_value constants;
+  Napi::Object exports;
+  Napi::Object constants;
   // The names of the system calls that can be traced, by their ids.
-  napi_value traced;
+  Napi::Array traced;
   Thread* thread;
 
   // A function that is no system call.
@@ -201,10 +200,9 @@ struct Family {
   void SystemCall(const char* function_name, Holds holds = Holds::kNothing, uint8_t elements = 0,
                   const char* name = nullptr) {
     const TracedCall& call = Describe<function>(name == nullptr ? function_name : name, holds, elements);
-    AddTraced(call);
+    traced.Set(call.id, Napi::String::New(exports.Env(), call.name));
     Raw(function_name, Call<function, true>);
   }
-  void AddTraced(const TracedCall& call);
   void Raw(const char* name, napi_callback callback);
   void Constants(std::initializer_list<NamedNumber> list);
 };

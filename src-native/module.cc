@@ -57,14 +57,9 @@ static napi_ref Keep(napi_env env, napi_value value) {
   return reference;
 }
 
-// Uint8Array.prototype.at.
-static napi_value At(napi_env env) {
-  napi_value value;
-  if (napi_get_global(env, &value) != napi_ok) return nullptr;
-  for (const char* name : {"Uint8Array", "prototype", "at"}) {
-    if (napi_get_named_property(env, value, name, &value) != napi_ok) return nullptr;
-  }
-  return value;
+static Napi::Value At(Napi::Env env) {
+  auto array = env.Global().Get("Uint8Array").As<Napi::Object>();
+  return array.Get("prototype").As<Napi::Object>().Get("at");
 }
 
 // References are no part of what the environment frees by itself: each worker would leave two behind.
@@ -75,26 +70,15 @@ static void End(napi_env env, void* data, void*) {
   delete thread;
 }
 
-static napi_value Init(napi_env env, napi_value exports) {
-  void* memory = nullptr;
-  napi_value buffer;
-  napi_value frame;
-  napi_value constants;
-  napi_value traced;
-  napi_value at = At(env);
-  // What Node.js refused stands as an exception.
-  if (at == nullptr || napi_create_arraybuffer(env, kFrame * sizeof(double), &memory, &buffer) != napi_ok ||
-      napi_create_typedarray(env, napi_float64_array, kFrame, buffer, 0, &frame) != napi_ok ||
-      napi_create_object(env, &constants) != napi_ok || napi_create_array(env, &traced) != napi_ok) {
-    return nullptr;
-  }
-  napi_set_named_property(env, exports, "frame", frame);
+static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto id = static_cast<uint32_t>(syscall(SYS_gettid));
   bool worker = id != static_cast<uint32_t>(getpid());
-  auto* thread = new Thread{
-      env, worker, id, static_cast<double*>(memory), Keep(env, frame), std::make_shared<Memories>(), {}, Keep(env, at)};
+  auto frame = Napi::Float64Array::New(env, kFrame);
+  exports.Set("frame", frame);
+  auto* thread =
+      new Thread{env, worker, id, frame.Data(), Keep(env, frame), std::make_shared<Memories>(), {}, Keep(env, At(env))};
   napi_set_instance_data(env, thread, End, nullptr);
-  Family family{env, exports, constants, traced, thread};
+  Family family{exports, Napi::Object::New(env), Napi::Array::New(env), thread};
   family.Raw("pin", Pin);
   InitOwned(family);
   InitErrno(family);
@@ -107,11 +91,11 @@ static napi_value Init(napi_env env, napi_value exports) {
   InitLoop(family);
   InitWakeups(family);
   InitTrace(family);
-  napi_set_named_property(env, exports, "constants", constants);
-  napi_set_named_property(env, exports, "traced", traced);
+  exports.Set("constants", family.constants);
+  exports.Set("traced", family.traced);
   return exports;
 }
 
-}  // namespace fdmux
+NODE_API_MODULE(fdmux, Init)
 
-NAPI_MODULE_INIT() { return fdmux::Init(env, exports); }
+}  // namespace fdmux

@@ -26,7 +26,7 @@ static void CloseOwned(void* data) {
 void InitOwned(Family family) {
   family.Function<Own>("own");
   // Hooks run last in, first out: what uses a descriptor at the end says so after this.
-  napi_add_env_cleanup_hook(family.env, CloseOwned, family.thread);
+  napi_add_env_cleanup_hook(family.exports.Env(), CloseOwned, family.thread);
 }
 
 }  // namespace fdmux

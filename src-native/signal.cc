@@ -154,7 +154,7 @@ static long SignalRestore(Thread&, int signum) {
 void InitSignal(Family family) {
   family.Function<SignalKeep>("signal_keep");
   family.Function<SignalRestore>("signal_restore");
-  napi_add_env_cleanup_hook(family.env, RemoveAll, family.thread);
+  napi_add_env_cleanup_hook(family.exports.Env(), RemoveAll, family.thread);
   family.Function<SignalPipeAdd>("signal_pipe_add");
   family.Function<SignalPipeRemove>("signal_pipe_remove");
 }
