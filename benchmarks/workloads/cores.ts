@@ -214,7 +214,7 @@ async function open({ quick, machine, cpus }: Context): Promise<Contest> {
   const server = new Server(child);
 
   const cells: Cell[] = [];
-  const times = quick ? { seconds: 0.08, warmup: 0.04 } : { seconds: 0.25, warmup: 0.1 };
+  const times = quick ? { seconds: 0.06, warmup: 0.02 } : { seconds: 0.25, warmup: 0.1 };
   for (const { traffic, program } of TRAFFICS) {
     const path = cProgram(program);
     if (isMissing(path)) {

@@ -46,8 +46,8 @@ const FULL: readonly Case[] = [
   { connections: 10, close: true, seconds: 0.3, slowSeconds: 1 },
 ];
 const QUICK: readonly Case[] = [
-  { connections: 1, close: false, seconds: 0.08, slowSeconds: 0.08 },
-  { connections: 50, close: false, seconds: 0.15, slowSeconds: 0.15 },
+  { connections: 1, close: false, seconds: 0.05, slowSeconds: 0.05 },
+  { connections: 50, close: false, seconds: 0.1, slowSeconds: 0.1 },
 ];
 /** To start so many threads or processes takes longer than a quick run has. */
 const TOO_MANY_FOR_QUICK = 50;

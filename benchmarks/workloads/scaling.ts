@@ -165,7 +165,7 @@ function cellsOf(
   ns: readonly number[],
   quick: boolean,
 ): { cells: Cell[]; stopped: Set<string> } {
-  const milliseconds = quick ? 20 : 60;
+  const milliseconds = quick ? 10 : 60;
   const cells: Cell[] = [];
   const stopped = new Set<string>();
   const add = (n: number, active: number, method: Method): void => {
@@ -187,7 +187,7 @@ function cellsOf(
   };
   for (const n of ns) {
     for (const active of ACTIVE) {
-      if (active > n || (quick && active === 10)) continue;
+      if (active > n || (quick && active > 1)) continue;
       for (const method of METHODS) add(n, active, method);
     }
   }
