@@ -54,6 +54,8 @@
         {"target_name": "scaling", "type": "executable", "sources": ["benchmarks/c/scaling.c"]},
         {"target_name": "http-load", "type": "executable", "sources": ["benchmarks/c/http-load.c"]},
         {"target_name": "churn", "type": "executable", "sources": ["benchmarks/c/churn.c"]},
+        {"target_name": "unruly", "type": "executable", "sources": ["benchmarks/c/unruly.c"]},
+        {"target_name": "bad-link", "type": "executable", "sources": ["benchmarks/c/bad-link.c"]},
       ],
     }],
   ],

@@ -56,6 +56,10 @@ export interface Child {
   say(line: string): void;
   /** Whether it has ended by itself. */
   readonly ended: boolean;
+  /** The code or the signal that it ended with; `null` while it runs. */
+  readonly status: number | NodeJS.Signals | null;
+  /** The last of what it has written to its stderr. */
+  words(): string;
   /** Ends it. */
   end(): Promise<void>;
 }
@@ -101,6 +105,10 @@ export function start(command: string, args: readonly string[], cpu?: number): C
     get ended() {
       return ended;
     },
+    get status() {
+      return child.signalCode ?? child.exitCode;
+    },
+    words: () => words.trim(),
     async line(patience = PATIENCE) {
       let timer: NodeJS.Timeout | undefined;
       const silence = new Promise<never>((_, reject) => {

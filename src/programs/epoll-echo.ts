@@ -20,6 +20,7 @@ import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
+import { insist } from './support/shortage.js';
 
 const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvents } = sys;
 
@@ -43,7 +44,7 @@ function serve(options: EpollEchoOptions): void {
   let moreAtTheDoor = false;
 
   const control = (op: number, fd: number, mask: number): void => {
-    succeeded('epoll_ctl', sys.epoll_ctl(epfd, op, fd, mask));
+    insist(() => sys.epoll_ctl(epfd, op, fd, mask));
   };
   control(EPOLL_CTL_ADD, signals.fd, EPOLLIN);
   control(EPOLL_CTL_ADD, listener.fd, edge ? EPOLLIN | EPOLLET : EPOLLIN);
@@ -68,7 +69,7 @@ function serve(options: EpollEchoOptions): void {
     let outcome: Outcome = 'served';
     for (let i = 0; i < TURNS && outcome === 'served'; i++) outcome = client.serve();
     if (outcome === 'gone') depart(client);
-    else if (outcome === 'served') unfinished.add(client);
+    else if (outcome === 'served' || client.untold) unfinished.add(client);
   };
 
   const depart = (client: Connection): void => {

@@ -14,6 +14,7 @@ import { Keyboard } from './support/keyboard.js';
 import { isWhole } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
+import { breathe, isShortage } from './support/shortage.js';
 
 const { POLLIN, POLLOUT, PollFds } = sys;
 
@@ -67,6 +68,10 @@ function serve(options: ServeOptions): void {
   for (;;) {
     const count = sys.poll(fds, FIRST_CLIENT + clients.length, listener.timeout);
     if (count === -sys.EINTR) continue;
+    if (isShortage(count)) {
+      breathe();
+      continue;
+    }
     if (count < 0) throw systemError('poll', count);
 
     if (fds.revents(SIGNALS) !== 0) break;

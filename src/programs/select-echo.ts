@@ -18,6 +18,7 @@ import { Keyboard } from './support/keyboard.js';
 import { isWhole } from './support/lines.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
+import { breathe, isShortage } from './support/shortage.js';
 
 const { FD_SETSIZE, FdSet } = sys;
 
@@ -63,6 +64,10 @@ function serve(options: ServeOptions): void {
     const timeoutUs = listener.shut ? listener.timeout * 1000 : null;
     const count = sys.select(highest + 1, readable, writable, null, timeoutUs);
     if (count === -sys.EINTR) continue;
+    if (isShortage(count)) {
+      breathe();
+      continue;
+    }
     if (count < 0) throw systemError('select', count);
 
     if (readable.has(signals.fd)) break;

@@ -17,6 +17,7 @@ import type { Program, ServeOptions } from './program.js';
 import { Connection, type Outcome } from './support/connection.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
+import { insistOn } from './support/shortage.js';
 
 type Callback = (fileobj: Descriptor) => void;
 
@@ -30,24 +31,27 @@ function serve(options: ServeOptions): void {
 
   /** The selector hands a callback the very object that it was registered with. */
   const on = <F extends Descriptor>(fileobj: F, events: number, callback: (fileobj: F) => void): void => {
-    if (selector.getMap().has(fileobj)) selector.modify(fileobj, events, callback as Callback);
-    else selector.register(fileobj, events, callback as Callback);
+    insistOn(() => {
+      if (selector.getMap().has(fileobj)) selector.modify(fileobj, events, callback as Callback);
+      else selector.register(fileobj, events, callback as Callback);
+    });
   };
 
   const accept = (door: Listener): void => {
     door.admit((fd, peer) => {
       const client = new Connection(fd, peer, operator);
       try {
-        on(client, EVENT_READ, read);
+        selector.register(client, EVENT_READ, read as Callback);
         clients.add(client);
       } catch (error) {
         // epoll has a limit of its own: fs.epoll.max_user_watches.
-        client.leave(`no room: ${(error as SystemError).code}`);
+        const reason = `no room: ${(error as SystemError).code}`;
+        operator.left(peer, reason);
+        door.refuse(fd, reason);
       }
     });
-    // A listener that cannot accept stays readable: select would return at once, again and again.
-    if (!door.shut) on(door, EVENT_READ, accept);
-    else if (selector.getMap().has(door)) selector.unregister(door);
+    // A listener that cannot accept stays readable: select would return at once, again and again. It is never writable.
+    on(door, door.shut ? EVENT_WRITE : EVENT_READ, accept);
   };
 
   const read = (client: Connection): void => settle(client, client.serve());

@@ -29,6 +29,7 @@ import { packageRoot } from '../sys/native.js';
 import type { Program, ServeOptions } from './program.js';
 import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
+import { insist } from './support/shortage.js';
 import { Clock } from './web/clock.js';
 import { Connection, type Outcome, type Site } from './web/connection.js';
 import { Root } from './web/files.js';
@@ -88,7 +89,7 @@ function serve(options: WebOptions): void {
   let nextDeadline = Number.POSITIVE_INFINITY;
 
   const control = (op: number, fd: number, mask: number): void => {
-    succeeded('epoll_ctl', sys.epoll_ctl(epfd, op, fd, mask));
+    insist(() => sys.epoll_ctl(epfd, op, fd, mask));
   };
   control(EPOLL_CTL_ADD, signals.fd, EPOLLIN);
   control(EPOLL_CTL_ADD, listener.fd, edge ? EPOLLIN | EPOLLET : EPOLLIN);

@@ -2,6 +2,7 @@
 import { errorCode } from '../../error.js';
 import * as sys from '../../sys/index.js';
 import type { Operator } from './operator.js';
+import { breathe, isShortage } from './shortage.js';
 
 /**
  * What came of serving a client once.
@@ -16,6 +17,11 @@ export type Outcome = 'idle' | 'served' | 'blocked' | 'gone';
 const buffer = Buffer.allocUnsafeSlow(65536);
 
 export class Connection {
+  /**
+   * The kernel had no memory for the last call. It is to be served again, of which a level-triggered wait tells, and an edge
+   * does not: nothing changes.
+   */
+  untold = false;
   /** What the client is still owed. */
   #owed: Buffer | null = null;
 
@@ -30,6 +36,7 @@ export class Connection {
 
   /** Pays what is owed; if nothing is, reads once and sends it back. */
   serve(): Outcome {
+    this.untold = false;
     if (this.#owed !== null) return this.#pay(this.#owed, this.#owed.length);
     const count = sys.recv(this.fd, buffer);
     if (count > 0) {
@@ -38,19 +45,29 @@ export class Connection {
     }
     if (count === 0) return this.leave();
     if (count === -sys.EAGAIN) return 'idle';
+    if (isShortage(count)) return this.#later('idle');
     return count === -sys.EINTR ? 'served' : this.leave(errorCode(count));
   }
 
   #pay(bytes: Buffer, length: number): Outcome {
-    const sent = sys.send(this.fd, bytes, 0, length);
+    let sent: number;
+    do sent = sys.send(this.fd, bytes, 0, length);
+    while (sent === -sys.EINTR);
     if (sent === length) {
       this.#owed = null;
       return 'served';
     }
-    if (sent < 0 && sent !== -sys.EAGAIN && sent !== -sys.EINTR) return this.leave(errorCode(sent));
+    const short = isShortage(sent);
+    if (sent < 0 && sent !== -sys.EAGAIN && !short) return this.leave(errorCode(sent));
     const rest = bytes.subarray(Math.max(sent, 0), length);
     this.#owed = bytes === buffer ? Buffer.from(rest) : rest;
-    return 'blocked';
+    return short ? this.#later('blocked') : 'blocked';
+  }
+
+  #later(outcome: Outcome): Outcome {
+    breathe();
+    this.untold = true;
+    return outcome;
   }
 
   /** It goes, or is sent away. @param why as the operator is told */

@@ -6,9 +6,12 @@ import * as sys from '../../sys/index.js';
 import type { ServeOptions } from '../program.js';
 import { adoptListener } from './inherited.js';
 import type { Operator } from './operator.js';
+import { breathe, isShortage } from './shortage.js';
 
 /** How long a door stays shut before it is tried again although nobody left, in milliseconds. */
 const RETRY = 1000;
+/** How often a farewell is tried that the kernel has no memory for. */
+const TRIES = 5;
 /** How many newcomers are let in before the others are served again. */
 const AT_ONCE = 256;
 
@@ -121,7 +124,10 @@ export class Listener {
   /** Says why somebody cannot stay, and closes. */
   refuse(fd: number, reason: string): void {
     this.#operator.say(`refused ${addressText(this.#peer.toJSON() as sys.Address)}: ${reason}`);
-    sys.send(fd, Buffer.from(this.farewell(reason)), 0, undefined, sys.MSG_DONTWAIT);
+    const words = Buffer.from(this.farewell(reason));
+    const say = (): number => sys.send(fd, words, 0, undefined, sys.MSG_DONTWAIT);
+    // Whoever goes away for want of memory shall hear why, if it can be had within a few milliseconds.
+    for (let i = 0; i < TRIES && isShortage(say()); i++) breathe();
     sys.shutdown(fd, sys.SHUT_WR);
     // Closing with something unread would reset the connection, and take the words back.
     sys.recv(fd, Buffer.alloc(65536), 0, undefined, sys.MSG_DONTWAIT);

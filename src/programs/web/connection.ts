@@ -3,6 +3,7 @@ import { readSync } from 'node:fs';
 import { errorCode } from '../../error.js';
 import * as sys from '../../sys/index.js';
 import type { Operator } from '../support/operator.js';
+import { breathe, isShortage } from '../support/shortage.js';
 import { answer } from './answer.js';
 import type { Clock } from './clock.js';
 import type { Root } from './files.js';
@@ -115,6 +116,7 @@ export class Connection {
     // epoll(7), question 9: of a stream, less than there was room for is all that there was, and what comes later is told
     // anew, on an edge too. Only an end that was told with these bytes is not told again.
     if (count === -sys.EINTR) return 'done';
+    if (isShortage(count)) return this.#later();
     if (count < buffer.length && !(this.#ended && count > 0)) this.#readable = false;
     if (count === -sys.EAGAIN) return 'done';
     if (count <= 0) return this.#leave(count === 0 ? '' : errorCode(count));
@@ -175,6 +177,7 @@ export class Connection {
     const sent = sys.send(this.fd, piece, 0, length);
     if (sent === -sys.EAGAIN) return 'blocked';
     if (sent === -sys.EINTR) return 'done';
+    if (isShortage(sent)) return this.#later();
     if (sent < 0) return this.#leave(errorCode(sent));
 
     this.#text = this.#text.slice(sent);
@@ -184,6 +187,12 @@ export class Connection {
     this.#wait(this.site.idleTimeout);
     if (this.#text === '' && (reply.fd < 0 || reply.start === reply.end)) return this.#finish(reply);
     return sent < length ? 'blocked' : 'done';
+  }
+
+  /** The kernel had no memory for it, and tells nobody when it has. */
+  #later(): Outcome {
+    breathe();
+    return 'busy';
   }
 
   #read(reply: Reply, offset: number): number {
