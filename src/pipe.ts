@@ -11,7 +11,7 @@
  */
 import { succeeded, uninterrupted } from './error.js';
 import { closedError, Owner } from './owner.js';
-import { integer } from './sys/check.js';
+import { int32, integer } from './sys/check.js';
 import * as sys from './sys/index.js';
 
 /** The end to write to: an object with a `fd` of its own, for whoever waits for room. */
@@ -33,7 +33,7 @@ export class Pipe extends Owner {
    */
   constructor(flags = 0) {
     const pipefd = new Int32Array(2);
-    succeeded('pipe2', sys.pipe2(pipefd, flags | sys.O_CLOEXEC));
+    succeeded('pipe2', sys.pipe2(pipefd, int32('flags', flags) | sys.O_CLOEXEC));
     super('Pipe', pipefd[0] as number);
     this.writer = new Writer(pipefd[1] as number);
   }

@@ -55,7 +55,7 @@ export class Socket extends Owner {
 
   /** @internal */
   static adopt(fd: number): Socket {
-    return new Socket(ADOPT, fd);
+    return new Socket(ADOPT, integer('fd', fd, 0, 2147483647));
   }
 
   /** Gives the socket its local address. @throws SystemError EADDRINUSE, EADDRNOTAVAIL, EACCES… */

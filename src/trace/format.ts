@@ -630,7 +630,7 @@ export function opened(call: Call): readonly number[] {
 /** A call on one line. @throws Error for what is no call of `fdmux/sys` */
 export function formatCall(made: Call, { nameOf, align = 0, prefix = '' }: FormatOptions = {}): string {
   const { name, args, result } = made;
-  const call = calls[name];
+  const call = callNames.has(name) ? calls[name] : undefined;
   if (call === undefined) throw new Error(`no system call of fdmux: ${name}`);
   const fdName = (fd: number): string => {
     const known = nameOf?.(fd);

@@ -427,6 +427,14 @@ describe('socketpair and fromFd', () => {
 });
 
 describe('hostile arguments', () => {
+  it('adopt takes a descriptor and nothing else: without one, it is not standard output that is taken and closed', () => {
+    // Internal, so that no type says it; JavaScript may call it all the same.
+    const internal = Socket as unknown as { adopt(fd?: unknown): Socket };
+    for (const fd of [undefined, null, '1', true, -1, 1.5]) {
+      expect(() => internal.adopt(fd)).toThrow(/^The (value of "fd" is out of range|"fd" argument must be)/);
+    }
+  });
+
   const junk: unknown[] = [
     null,
     '1',

@@ -197,6 +197,9 @@ describe('formatCall', () => {
 
   test('refuses what is no call', () => {
     expect(() => formatCall({ name: 'fork', args: [], result: 0 })).toThrow('no system call of fdmux: fork');
+    expect(() => formatCall({ name: 'constructor', args: [], result: 0 })).toThrow(
+      'no system call of fdmux: constructor',
+    );
   });
 });
 

@@ -159,6 +159,12 @@ describe('Pipe', () => {
     expect(pipe.read(1024).length).toBe(0);
   });
 
+  it('takes flags that are a C int, and makes none of what is no number', () => {
+    for (const flags of [null, '2048', 1n, {}, 0.5, 2 ** 31]) {
+      expect(() => new Pipe(flags as never)).toThrow(/^The (value of )?"flags"/);
+    }
+  });
+
   it('throws EAGAIN when it is non-blocking and empty or full, and its writer can be waited for', async () => {
     using pipe = new Pipe(O_NONBLOCK);
     const again = expect.objectContaining({ code: 'EAGAIN' });
