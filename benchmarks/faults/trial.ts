@@ -67,6 +67,8 @@ export async function trial(
   const { growth = GROWTH, probe = hears, variant } = options;
   const problems: string[] = [];
   let tally = NOTHING;
+  // What is lost before the fault is lost, too.
+  let warmth = NOTHING;
   let peakMemory = 0;
   let memoryGrowth = 0;
   let leftOpen = 0;
@@ -76,8 +78,8 @@ export async function trial(
     await probe(subject);
     const own = await subject.rest();
     if (options.warm) await options.warm(subject);
-    else await subject.unruly(WARMTH);
-    await subject.settle(own);
+    else warmth = tallyOf(await subject.unruly(WARMTH), '');
+    await subject.rest();
     subject.forgetPeak();
     const before = subject.memory;
     tally = await act(subject);
@@ -102,7 +104,9 @@ export async function trial(
     ...tally,
     ...{ fault: variant ? `${name}: ${variant}` : name, server: target.name },
     ...{ peakMemory, memoryGrowth, leftOpen, seconds: (performance.now() - begin) / 1000 },
-    problems: [...tally.problems, ...problems],
+    bytesLost: warmth.bytesLost + tally.bytesLost,
+    connectionsLost: warmth.connectionsLost + tally.connectionsLost,
+    problems: [...warmth.problems, ...tally.problems, ...problems],
   };
   return { ...row, verdict: verdictOf(row, growth) };
 }

@@ -63,6 +63,7 @@ describe.each(echoPrograms.filter(({ name }) => tested.includes(name)))('$title'
       expect(['room for me?', `${program.name}: no room: ENOMEM\n`]).toContain(answer);
       expect(client.over).toBe('ended');
     }
+    // Node.js's own loop ends the process for such a failure.
     await stop(strace);
     const { code, stderr } = await stop(server);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
