@@ -115,6 +115,9 @@ function call(name, args) {
   return method === undefined ? all[name](...args) : made[type]()[method](...args);
 }
 
+/** Each function once, with values that are right: for valgrind, under which the rest would take hours. */
+const once = process.argv[2] === 'once';
+
 const wrong = [];
 for (const [name, value] of Object.entries(sys)) {
   const isClass = typeof value === 'function' && /^[A-Z]/.test(name);
@@ -170,6 +173,7 @@ for (const [name, places] of Object.entries(calls)) {
     right.map((make) => make()),
     `${name}()`,
   );
+  if (once) continue;
   for (const [i, argument] of Object.keys(places).entries()) {
     for (const [kind, make] of Object.entries(hostile)) {
       const args = right.map((value, place) => (place === i ? make() : value()));
@@ -187,7 +191,7 @@ function random(below) {
 }
 const kinds = Object.entries(hostile);
 const names = Object.keys(calls);
-for (let round = 0; round < 6000; round++) {
+for (let round = 0; round < (once ? 0 : 6000); round++) {
   const name = names[random(names.length)];
   const chosen = [];
   const args = Object.entries(calls[name]).map(([argument, right]) => {
