@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, start } from '../measure/children.js';
 import type { Context, Fault, Tally } from './fault.js';
+import { BODY, browse, makeSite, webServers, webTrial } from './site.js';
 import type { Subject } from './subject.js';
 import { echoServers } from './targets.js';
 import { tallyOf, trial } from './trial.js';
@@ -25,6 +26,12 @@ const PATIENCE = 10_000;
 /** All that a server waits with; `?`: not every architecture has each. */
 const WAITS = '?epoll_wait,?epoll_pwait,?epoll_pwait2,?poll,?ppoll,?select,?pselect6';
 
+/**
+ * A wait is what strace interrupts when it lets a server go, and what is begun anew then: if it were to fail at that moment,
+ * it would fail with ENOSYS, which is strace's own. So only a few of the first waits fail: each load makes more.
+ */
+const UNTIL = '..12';
+
 /** Which calls fail with what; `when` counts as strace's does: `3+5` is the third, and from there each fifth. */
 interface Injection {
   readonly calls: string;
@@ -42,7 +49,10 @@ interface Storm {
 const STORMS: readonly Storm[] = [
   {
     name: 'EINTR',
-    injections: ['accept4', 'recvfrom', 'sendto', WAITS].map((calls) => ({ calls, error: 'EINTR', when: '2+3' })),
+    injections: [
+      { calls: 'accept4,recvfrom,sendto', error: 'EINTR', when: '2+3' },
+      { calls: WAITS, error: 'EINTR', when: `2${UNTIL}+3` },
+    ],
   },
   { name: 'EMFILE', injections: [{ calls: 'accept4', error: 'EMFILE', when: '3+5' }], refusable: true },
   {
@@ -57,7 +67,7 @@ const STORMS: readonly Storm[] = [
     injections: [
       { calls: 'accept4', error: 'ENOMEM', when: '20+50' },
       { calls: 'recvfrom,sendto', error: 'ENOMEM', when: '3+5' },
-      { calls: '?poll,?ppoll,?select,?pselect6', error: 'ENOMEM', when: '3+5' },
+      { calls: '?poll,?ppoll,?select,?pselect6', error: 'ENOMEM', when: `3${UNTIL}+5` },
       { calls: 'epoll_ctl', error: 'ENOMEM', when: '3+5' },
     ],
     refusable: true,
@@ -176,6 +186,25 @@ class Caller {
   }
 }
 
+/** As `weather`, for `web`: nobody is refused, for every answer must be the page. */
+async function surf(subject: Subject, storm: Storm, page: string, context: Context): Promise<Tally> {
+  const tracer = await Tracer.attach(subject.pid, storm.injections, context);
+  try {
+    const seconds = context.short ? SECONDS.short : SECONDS.full;
+    const { requests, wrong, failures, why } = await browse(subject, page, CONNECTIONS, seconds);
+    const failed = await tracer.detach();
+    const problems = why === '' ? [] : [why];
+    if (failed === 0) problems.push('nothing failed');
+    return {
+      ...{ connections: CONNECTIONS, broken: 0, connectionsLost: failures },
+      ...{ bytesChecked: requests * BODY, bytesLost: wrong * BODY, evidence: `${failed} × ${storm.name}` },
+      problems: problems.map((problem) => `${storm.name}: ${problem}`),
+    };
+  } finally {
+    await tracer.strace.end();
+  }
+}
+
 /** What a lasting failure was, and whether the server span meanwhile. */
 function lasting({ calls, error }: Injection, failed: number, busy: number, tally: Partial<Tally>): Tally {
   const what = `a lasting ${error} of ${calls}`;
@@ -252,7 +281,7 @@ export const injected: Fault = {
   name: 'failing-calls',
   summary:
     "EINTR, EMFILE, ENOBUFS, ENOMEM and ENOSPC in the server's calls, by strace; then an EMFILE and an ENOBUFS that last",
-  targets: () => echoServers,
+  targets: () => [...echoServers, ...webServers],
   missing() {
     const { error, status } = spawnSync('strace', ['-qq', '-e', 'inject=getppid:error=EPERM', 'true'], {
       stdio: 'ignore',
@@ -261,6 +290,18 @@ export const injected: Fault = {
     return status === 0 ? undefined : 'strace can trace nothing here';
   },
   async run(target, context) {
+    if (webServers.includes(target)) {
+      const site = makeSite(context);
+      return [
+        await trial(this, target, context, webTrial(site), async (subject) => {
+          const tallies: Tally[] = [];
+          for (const storm of STORMS.filter(({ refusable = false }) => !refusable)) {
+            tallies.push(await surf(subject, storm, site.page, context));
+          }
+          return sum(tallies);
+        }),
+      ];
+    }
     return [
       await trial(this, target, context, {}, async (subject) => {
         const tallies: Tally[] = [];

@@ -1,12 +1,8 @@
 /** Clients that speak one byte a second to `web`, while others are served. */
-import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
-import { start } from '../measure/children.js';
-import type { Context, Fault, Tally } from './fault.js';
-import { generator, type Subject } from './subject.js';
-import { serving } from './targets.js';
+import type { Fault, Tally } from './fault.js';
+import { BODY, browse, makeSite, webServers, webTrial } from './site.js';
+import type { Subject } from './subject.js';
 import { trial } from './trial.js';
 
 const SLOW = 100;
@@ -16,35 +12,6 @@ const SECONDS = { full: 12, short: 3.5 };
 const HEADER_TIMEOUT = { full: 5, short: 2 };
 /** How long the last of the slow ones may be waited for beyond, in milliseconds. */
 const PATIENCE = 10_000;
-const BODY = 50_000;
-
-/** What c/http-load.c prints. */
-interface HttpResult {
-  readonly requests: number;
-  readonly wrong: number;
-  readonly failures: number;
-  readonly why: string;
-}
-
-function makeSite({ folder }: Context): { root: string; page: string } {
-  const root = join(folder, 'site');
-  mkdirSync(root, { recursive: true });
-  const parts = Array.from({ length: BODY / 32 }, (_, i) => createHash('sha256').update(String(i)).digest());
-  const page = join(root, 'page.html');
-  writeFileSync(page, Buffer.concat(parts));
-  return { root, page };
-}
-
-async function browse(subject: Subject, page: string, connections: number, seconds: number): Promise<HttpResult> {
-  const options = { path: '/page.html', body: page, connections, seconds, warmup: 0, pid: subject.pid };
-  const words = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const client = start(generator('http-load'), [subject.host, String(subject.port), ...words]);
-  try {
-    return JSON.parse(await client.line(seconds * 1000 + 2 * PATIENCE)) as HttpResult;
-  } finally {
-    await client.end();
-  }
-}
 
 /** A request that never comes to its end. @returns what it was told, once the server has ended it */
 function dawdle({ host, port }: Subject, sockets: Set<Socket>): Promise<string> {
@@ -93,21 +60,11 @@ async function act(subject: Subject, page: string, seconds: number): Promise<Tal
 export const oneByte: Fault = {
   name: 'one-byte',
   summary: `${SLOW} clients speak one byte a second to web; ${BUSY} others must get their pages, the slow ones are told 408`,
-  targets: () => [
-    serving('web edge', 'web', '--quiet', '--trigger', 'edge'),
-    serving('web level', 'web', '--quiet', '--trigger', 'level'),
-  ],
+  targets: () => webServers,
   async run(target, context) {
-    const { root, page } = makeSite(context);
+    const site = makeSite(context);
     const form = context.short ? 'short' : 'full';
-    const options = {
-      args: ['--root', root, '--header-timeout', String(HEADER_TIMEOUT[form])],
-      warm: async (subject: Subject) => void (await browse(subject, page, BUSY, 0.4)),
-      async probe(subject: Subject) {
-        const { wrong, failures, requests, why } = await browse(subject, page, 1, 0.1);
-        if (wrong + failures > 0 || requests === 0) throw new Error(`it does not answer: ${why}`);
-      },
-    };
-    return [await trial(this, target, context, options, (subject) => act(subject, page, SECONDS[form]))];
+    const options = webTrial(site, '--header-timeout', String(HEADER_TIMEOUT[form]));
+    return [await trial(this, target, context, options, (subject) => act(subject, site.page, SECONDS[form]))];
   },
 };
