@@ -1,6 +1,6 @@
 /** A site for `web`, and clients that check every byte of it. */
 import { createHash } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { start } from '../measure/children.js';
 import type { Context, Target } from './fault.js';
@@ -32,10 +32,9 @@ export interface Site {
   readonly page: string;
 }
 
-/** Makes one page of bytes that are like no other's. */
+/** Makes, for each trial, one page of bytes that are like no other's. */
 export function makeSite({ folder }: Context): Site {
-  const root = join(folder, 'site');
-  mkdirSync(root, { recursive: true });
+  const root = mkdtempSync(join(folder, 'site-'));
   const page = join(root, 'page.html');
   const parts = Array.from({ length: BODY / 32 }, (_, i) => createHash('sha256').update(String(i)).digest());
   writeFileSync(page, Buffer.concat(parts));

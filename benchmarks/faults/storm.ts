@@ -4,10 +4,10 @@ import { makeNamespace, noNamespace, runWithin, within } from './namespace.js';
 import { echoServers, edge, poll, select } from './targets.js';
 import { tallyOf, trial } from './trial.js';
 
-const AT_ONCE = 4000;
+const AT_ONCE = { full: 4000, short: 2000 };
 const SECONDS = { full: 10, short: 1 };
 /** How many the kernel lets wait: it drops the others' packets, and they knock again a second later. */
-const BACKLOG = 128;
+const BACKLOG = 256;
 const GROWTH = 96 * 1024 * 1024;
 
 /** How often somebody found the queue full, as the kernel of a namespace counts. */
@@ -21,12 +21,13 @@ function overflows(netstat: string): number {
 
 export const storm: Fault = {
   name: 'storm',
-  summary: `${AT_ONCE} clients connect at the same time, wave after wave; the server's backlog is ${BACKLOG}`,
+  summary: `${AT_ONCE.full} clients (short: ${AT_ONCE.short}) connect at the same time, wave after wave; the server's backlog is ${BACKLOG}`,
   targets: ({ short }) => (short ? [edge, poll, select] : echoServers),
   missing: noNamespace,
   async run(target, context) {
-    const connections = Math.min(AT_ONCE, target.most ?? AT_ONCE);
-    const seconds = context.short ? SECONDS.short : SECONDS.full;
+    const form = context.short ? 'short' : 'full';
+    const connections = Math.min(AT_ONCE[form], target.most ?? AT_ONCE[form]);
+    const seconds = SECONDS[form];
     // A SYN cookie that fails, as some do, is a connection that the kernel forgets and its client waits for.
     const namespace = await makeNamespace('echo 0 >/proc/sys/net/ipv4/tcp_syncookies');
     try {

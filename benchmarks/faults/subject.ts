@@ -12,8 +12,8 @@ const SETTLE = 10_000;
 const QUIET = 10;
 /** How long the generator may take beyond what it is told, in milliseconds. */
 const PATIENCE = 20_000;
-/** How long what is on its way may take when nothing more is sent, in seconds. */
-export const DRAIN = 30;
+/** How long what is on its way may take, in seconds: whoever is not let in knocks after 1, 3, 7, 15 and 31 seconds. */
+export const DRAIN = 45;
 
 /** What c/unruly.c takes. */
 export interface Unruly {
