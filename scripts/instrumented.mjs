@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = `${root}build/instrumented`;
 const logs = `${folder}/logs`;
+/** What starts programs of its own, and browsers, is no test of the addon. */
+const PROGRAMS = ['command', 'strace', 'timeline'].flatMap((name) => ['--exclude', `test/trace/${name}.test.ts`]);
 const LIBRARY = [
   'test/sys',
   'test/objects',
@@ -22,6 +24,7 @@ const LIBRARY = [
   'test/trace',
   'test/hostile',
 ];
+const TESTS = ['run', '--reporter', 'default'];
 /** The least part of the C++ lines that must be reached, in per cent. */
 const LINES = 90;
 
@@ -83,8 +86,8 @@ function main() {
   const vitest = `${root}node_modules/.bin/vitest`;
   const env = watched();
   // Coverage in processes only: in workers, Node.js 20 crashes when one starts another while its coverage looks on.
-  const processes = run(vitest, ['run', '--project', 'process', '--coverage', ...LIBRARY], { env });
-  const workers = run(vitest, ['run', '--project', 'worker', ...LIBRARY], { env });
+  const processes = run(vitest, [...TESTS, '--project', 'process', '--coverage', ...LIBRARY, ...PROGRAMS], { env });
+  const workers = run(vitest, [...TESTS, '--project', 'worker', ...LIBRARY], { env });
   const found = findings();
   for (const finding of found) console.log(`\n${finding}`);
   console.log(`\nsanitizers: ${readdirSync(logs).length} processes left a log, ${found.length} findings in the addon`);

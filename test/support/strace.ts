@@ -8,11 +8,15 @@ export const haveStrace = spawnSync('strace', ['-V']).status === 0;
 
 /** What cannot be known without being strace: addresses of memory, and how much of a timeout is left. */
 export function comparable(line: string): string {
-  return line
-    .replace(/0x[0-9a-f]{6,}(?=[,)])/g, '0x...')
-    .replace(/,? ?left \{[^}]*\}/g, '')
-    .replace(/ \(\)/g, '')
-    .replace(/\) += /, ') = ');
+  return (
+    line
+      .replace(/0x[0-9a-f]{6,}(?=[,)])/g, '0x...')
+      .replace(/,? ?left \{[^}]*\}/g, '')
+      // What the kernel tells itself, before a signal's handler runs; the program is told EINTR.
+      .replace(/= \? ERESTART(?:_RESTARTBLOCK|NOHAND) .*/, '= -1 EINTR (Interrupted system call)')
+      .replace(/ \(\)/g, '')
+      .replace(/\) += /, ') = ')
+  );
 }
 
 /** The lines of one thread in the output of `strace -f -o`, each call whole. */

@@ -67,15 +67,10 @@ async function visit(port: number): Promise<void> {
 describe('strace and fdmux trace agree, call by call,', () => {
   test
     .skipIf(!haveStrace)
-    .each([
-      ['epoll-echo', '--trigger', 'edge'],
-      ['epoll-echo', '--trigger', 'level'],
-      ['poll-echo'],
-      ['select-echo'],
-      ['selectors-echo'],
-    ])(
-    'on %s %s %s',
-    async (program, ...args) => {
+    .each(['epoll-echo --trigger edge', 'epoll-echo --trigger level', 'poll-echo', 'select-echo', 'selectors-echo'])(
+    'on %s',
+    async (command) => {
+      const [program = '', ...args] = command.split(' ');
       const [theirs, ours, json] = ['theirs', 'ours', 'json'].map((name) => join(folder, name)) as [
         string,
         string,
