@@ -27,6 +27,7 @@ export default defineConfig({
       // For scripts/coverage.mjs, which adds what the processes have run that the tests start.
       reporter: ['json'],
       reportsDirectory: 'coverage/own',
+      reportOnFailure: true,
     },
     projects: [
       {
