@@ -44,9 +44,21 @@ function readOnly(): never {
   throw new TypeError('The map of a selector is read-only: use register, modify and unregister');
 }
 
+/** Changes a book. Whoever is handed the book as a map finds no such method on it. */
+type Pen = <T, F extends Descriptor>(book: Book<T, F>, key: SelectorKey<T, F>) => void;
+let enter: Pen;
+let strike: Pen;
+let strikeAll: <T, F extends Descriptor>(book: Book<T, F>) => void;
+
 class Book<T, F extends Descriptor> extends Map<number, SelectorKey<T, F>> implements SelectorMap<T, F> {
   /** A closed object has no descriptor left to be found by. */
   readonly #byObject = new Map<unknown, SelectorKey<T, F>>();
+
+  static {
+    enter = (book, key) => book.#enter(key);
+    strike = (book, key) => book.#strike(key);
+    strikeAll = (book) => book.#strikeAll();
+  }
 
   override get(fileobj: Descriptor): SelectorKey<T, F> | undefined {
     if (typeof fileobj !== 'object' || fileobj === null) return super.get(fileobj);
@@ -61,17 +73,17 @@ class Book<T, F extends Descriptor> extends Map<number, SelectorKey<T, F>> imple
     return this.get(fileobj) !== undefined;
   }
 
-  enter(key: SelectorKey<T, F>): void {
+  #enter(key: SelectorKey<T, F>): void {
     super.set(key.fd, key);
     if (typeof key.fileobj === 'object') this.#byObject.set(key.fileobj, key);
   }
 
-  strike(key: SelectorKey<T, F>): void {
+  #strike(key: SelectorKey<T, F>): void {
     super.delete(key.fd);
     this.#byObject.delete(key.fileobj);
   }
 
-  strikeAll(): void {
+  #strikeAll(): void {
     super.clear();
     this.#byObject.clear();
   }
@@ -214,7 +226,7 @@ export abstract class Selector<T = unknown, F extends Descriptor = Descriptor> i
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#book.strikeAll();
+    strikeAll(this.#book);
     this.release();
   }
 
@@ -231,12 +243,12 @@ export abstract class Selector<T = unknown, F extends Descriptor = Descriptor> i
 
   #enter(fileobj: F, fd: number, events: number, data: T): SelectorKey<T, F> {
     const key = Object.freeze({ fileobj, fd, events, data });
-    this.#book.enter(key);
+    enter(this.#book, key);
     return key;
   }
 
   #forget(key: SelectorKey<T, F>): void {
-    this.#book.strike(key);
+    strike(this.#book, key);
     this.remove(key.fd);
   }
 }

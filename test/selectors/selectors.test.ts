@@ -221,6 +221,8 @@ describe.each([
       for (const change of [() => map.set(a.fd, 1), () => map.delete(a.fd), () => map.clear()]) {
         expect(change).toThrow(TypeError);
       }
+      const own = Object.getOwnPropertyNames(Object.getPrototypeOf(map));
+      expect(own.sort()).toEqual(['clear', 'constructor', 'delete', 'get', 'has', 'set']);
       expect(selector.getKey(a)).toBe(key);
     });
   });
