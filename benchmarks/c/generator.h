@@ -42,14 +42,17 @@ static inline void raise_limit(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-// Loopback, and 192.0.2.0/24, which is nobody's (RFC 5737) and is found in namespaces that a benchmark has made: a load
-// generator must not be pointed at somebody else's machine by a slip.
-static inline bool parse_server(const char* host, const char* port, struct sockaddr_in* server) {
+static inline bool parse_address(const char* host, const char* port, struct sockaddr_in* server) {
   server->sin_family = AF_INET;
   server->sin_port = htons(atoi(port));
-  if (inet_pton(AF_INET, host, &server->sin_addr) != 1) return false;
-  uint32_t address = ntohl(server->sin_addr.s_addr);
-  return address >> 24 == 127 || address >> 8 == 0xc00002;
+  return inet_pton(AF_INET, host, &server->sin_addr) == 1;
+}
+
+static inline bool on_loopback(const struct sockaddr_in* server) { return ntohl(server->sin_addr.s_addr) >> 24 == 127; }
+
+// Loopback only: a load generator must not be pointed at somebody else's machine by a slip.
+static inline bool parse_server(const char* host, const char* port, struct sockaddr_in* server) {
+  return parse_address(host, port, server) && on_loopback(server);
 }
 
 // A blocking connection from an address of the caller's choice: one address has 28,232 ports. -1 when it fails.

@@ -371,7 +371,9 @@ static void parse(int argc, char** argv) {
   if (argc - optind != 2 || connections < 1 || !(seconds > 0) || !(patience >= 0) || most < 1) usage();
   if (resets < 0 || half_closes < 0 || resets + half_closes > 100) usage();
   if (slow_readers < 0 || slow_writers < 0 || slow_readers + slow_writers > connections) usage();
-  if (!parse_server(argv[optind], argv[optind + 1], &server)) usage();
+  if (!parse_address(argv[optind], argv[optind + 1], &server)) usage();
+  // 192.0.2.0/24 is nobody's (RFC 5737): it is found in namespaces that bad-link has linked.
+  if (!on_loopback(&server) && ntohl(server.sin_addr.s_addr) >> 8 != 0xc00002) usage();
 }
 
 int main(int argc, char** argv) {
