@@ -12,17 +12,10 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = `${root}build/instrumented`;
 const logs = `${folder}/logs`;
-/** What starts programs of its own, and browsers, is no test of the addon. */
-const PROGRAMS = ['command', 'strace', 'timeline'].flatMap((name) => ['--exclude', `test/trace/${name}.test.ts`]);
+/** Not those that look at programs and in browsers: they are no test of the addon. */
 const LIBRARY = [
-  'test/sys',
-  'test/objects',
-  'test/selectors',
-  'test/loop',
-  'test/wakeups',
-  'test/compat',
-  'test/trace',
-  'test/hostile',
+  ...['test/sys', 'test/objects', 'test/selectors', 'test/loop', 'test/wakeups', 'test/compat', 'test/hostile'],
+  ...['format', 'forms', 'lanes', 'trace'].map((name) => `test/trace/${name}.test.ts`),
 ];
 const TESTS = ['run', '--reporter', 'default'];
 /** The least part of the C++ lines that must be reached, in per cent. */
@@ -90,7 +83,7 @@ function main() {
   const vitest = `${root}node_modules/.bin/vitest`;
   const env = watched();
   // Coverage in processes only: in workers, Node.js 20 crashes when one starts another while its coverage looks on.
-  const processes = run(vitest, [...TESTS, '--project', 'process', '--coverage', ...LIBRARY, ...PROGRAMS], { env });
+  const processes = run(vitest, [...TESTS, '--project', 'process', '--coverage', ...LIBRARY], { env });
   const workers = run(vitest, [...TESTS, '--project', 'worker', ...LIBRARY], { env });
   const found = findings();
   for (const finding of found) console.log(`\n${finding}`);

@@ -1,5 +1,5 @@
 // Runs what is rough with the package in a process of its own, and tells its crash or its hang with what it was doing.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -48,6 +48,8 @@ export async function fuzz(part: string): Promise<Report> {
   const folder = mkdtempSync(join(tmpdir(), 'fdmux-progress-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const progress = join(folder, 'progress');
+  // Looked at before the process, which may be slow to start, has opened it.
+  writeFileSync(progress, '');
   const ended = await run(part, wanted, progress);
   const { code, signal, stdout, stderr, told } = ended;
   if (code === 0 && stdout !== '') return JSON.parse(stdout);
