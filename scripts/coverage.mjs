@@ -69,6 +69,11 @@ for (const [folder, files] of [...folders].sort()) {
   console.log(`${folder.padEnd(40)} ${percent(files).toFixed(1).padStart(6)} %`);
   for (const { name, missed } of files) if (missed.length > 0) console.log(`    ${name}: ${ranges(missed)}`);
 }
-const total = percent([...folders.values()].flat());
-console.log(`\nTypeScript, lines that the tests reach: ${total.toFixed(1)} %; at least ${LINES} % is asked for`);
-process.exitCode = total >= LINES ? 0 : 1;
+const below = (start) => [...folders].filter(([folder]) => folder.startsWith(start)).flatMap(([, files]) => files);
+const reached = percent(below('src'));
+console.log(
+  `\nTypeScript, lines of src/ that the tests reach: ${reached.toFixed(1)} %; at least ${LINES} % is asked for`,
+);
+// Their figures, tables and pages are tested in vitest's own processes, which are looked at for the library only.
+console.log(`of benchmarks/, by the processes that the tests start: ${percent(below('benchmarks')).toFixed(1)} %`);
+process.exitCode = reached >= LINES ? 0 : 1;
