@@ -98,7 +98,7 @@ function calls(workload: WorkloadResult): Html | null {
   const name = workload.charts[0]?.y;
   if (name === undefined) return null;
   const ratios = workload.rows
-    .filter(({ contestant }) => /^fdmux/.test(contestant))
+    .filter(({ contestant }) => contestant === 'fdmux')
     .flatMap(({ ratios: all }) => all.C?.[name]?.median ?? []);
   if (ratios.length === 0) return null;
   return html`A system call made through fdmux costs ${times(median(ratios))} what it costs C, the median of
