@@ -41,9 +41,9 @@ interface Case {
 }
 
 const FULL: readonly Case[] = [
-  { connections: 1, close: false, seconds: 0.2, slowSeconds: 0.2 },
+  { connections: 1, close: false, seconds: 0.15, slowSeconds: 0.15 },
   { connections: 50, close: false, seconds: 0.4, slowSeconds: 0.4 },
-  { connections: 10, close: true, seconds: 0.3, slowSeconds: 1 },
+  { connections: 10, close: true, seconds: 0.2, slowSeconds: 0.6 },
 ];
 const QUICK: readonly Case[] = [
   { connections: 1, close: false, seconds: 0.05, slowSeconds: 0.05 },
