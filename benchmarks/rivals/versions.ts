@@ -41,7 +41,9 @@ function libevent(): string | Missing {
     let names: string[] = [];
     try {
       names = readdirSync(folder);
-    } catch {}
+    } catch {
+      // Each distribution has others of these folders.
+    }
     const library = names.find((name) => /^libevent(?:_core)?-\d.*\.so/.test(name));
     if (library === undefined) continue;
     const version = /\d+\.\d+\.\d+-(?:stable|beta|alpha|dev)\b/.exec(readFileSync(`${folder}/${library}`, 'latin1'));
@@ -60,7 +62,9 @@ function installed(name: string, found: { path: string } | Missing): string | Mi
     try {
       const manifest = require(`${folder}/package.json`) as { name?: string; version?: string };
       if (manifest.name === name && manifest.version) return manifest.version;
-    } catch {}
+    } catch {
+      // The folder above has it.
+    }
   }
 }
 
