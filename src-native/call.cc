@@ -53,6 +53,15 @@ bool ReadObject(napi_env env, napi_value value, Bytes* out) {
   return true;
 }
 
+bool ReadBuffer(Thread& thread, double number, napi_value value, Buffer* out) {
+  if (!ReadObject(thread.env, value, out)) return false;
+  if (number == 0) return true;
+  thread.known = number;
+  thread.known_data = out->data;
+  thread.known_length = out->length;
+  return true;
+}
+
 template <typename T>
 static bool ReadArray(napi_env env, napi_value value, napi_typedarray_type type, const char* name, Array<T>* out) {
   napi_value buffer;

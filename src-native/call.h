@@ -3,7 +3,8 @@
 //
 // Numbers do not travel as arguments: reading one costs two calls into Node.js, and a wait has four. They lie in the
 // thread's frame, an array of doubles that both languages see, each at its parameter's place; the answer comes back
-// in place 0. Objects (a Uint8Array, a string) are arguments, in their order.
+// in place 0. Objects (a Uint8Array, a string) are arguments, in their order. What the call before has learned of a
+// buffer need not be asked again: its place holds a number by which both know it.
 // TypeScript has checked the types and ranges of numbers; what guards memory is checked here, beside the memory.
 #pragma once
 
@@ -59,6 +60,10 @@ struct Thread {
   std::vector<uint8_t> scratch;
   // TypedArray.prototype.at, as it was before any caller could put another in its place.
   napi_ref at;
+  // The buffer that was read last, and its number.
+  uint8_t* known_data = nullptr;
+  size_t known_length = 0;
+  double known = -1;
   // Whether each descriptor goes with the thread (owned.cc), at its number.
   std::vector<bool> owned{};
   std::vector<Watcher*> watchers{};
@@ -77,6 +82,8 @@ struct Thread {
 };
 
 constexpr size_t kFrame = 8;
+// Behind the parameters: how many buffers JavaScript has numbered.
+constexpr size_t kFrameAll = kFrame + 1;
 
 // A call's answer in the kernel's own form.
 inline long Answer(long result) { return result == -1 ? -errno : result; }
@@ -94,6 +101,10 @@ struct Bytes {
   // The bytes from `offset`, `length` of them (-1: all that follow). nullptr: an error has been thrown.
   uint8_t* Window(const Thread& thread, int64_t offset, int64_t* length, const char* argument = "buffer") const;
 };
+
+// The same, of a call that is made again and again. A number stands for one array, which JavaScript keeps alive and has
+// found as long as it was: its memory is where it was.
+struct Buffer : Bytes {};
 
 // An Int32Array or Float64Array that a call fills, as C fills an array.
 template <typename T>
@@ -114,6 +125,7 @@ bool ReadObject(napi_env env, napi_value value, Bytes* out);
 bool ReadObject(napi_env env, napi_value value, Array<int32_t>* out);
 bool ReadObject(napi_env env, napi_value value, Array<double>* out);
 bool ReadObject(napi_env env, napi_value value, std::string* out);
+bool ReadBuffer(Thread& thread, double number, napi_value value, Buffer* out);
 
 template <typename T>
 constexpr bool kNumber = std::is_arithmetic_v<T>;
@@ -122,13 +134,19 @@ constexpr bool kObject = !kNumber<T> && !std::is_same_v<T, Memory*>;
 
 // One parameter, from its place in the frame or from the next argument. False: an error has been thrown.
 template <typename T>
-bool ReadParameter(const Thread& thread, size_t place, napi_value** next, T* out) {
+bool ReadParameter(Thread& thread, size_t place, napi_value** next, T* out) {
   if constexpr (kNumber<T>) {
     *out = static_cast<T>(thread.frame[place]);
     return true;
   } else if constexpr (std::is_same_v<T, Memory*>) {
     auto slot = static_cast<size_t>(thread.frame[place]);
     *out = slot == 0 || slot >= thread.memories->slots.size() ? nullptr : &thread.memories->slots[slot];
+    return true;
+  } else if constexpr (std::is_same_v<T, Buffer>) {
+    napi_value value = *(*next)++;
+    if (thread.frame[place] != thread.known) return ReadBuffer(thread, thread.frame[place], value, out);
+    out->data = thread.known_data;
+    out->length = thread.known_length;
     return true;
   } else {
     return ReadObject(thread.env, *(*next)++, out);

@@ -59,7 +59,7 @@ static long ReadReady(int fd, mode_t kind, uint8_t* at, int64_t length) {
   return Answer(read(fd, at, length));
 }
 
-static long ReadFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
+static long ReadFd(Thread& thread, int fd, Buffer buffer, int64_t offset, int64_t length) {
   uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   mode_t kind = length == 0 ? 0 : KindThatBlocks(thread, fd, POLLIN);
@@ -90,7 +90,7 @@ static long WriteInPieces(const Thread& thread, int fd, mode_t kind, const uint8
   }
 }
 
-static long WriteFd(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length) {
+static long WriteFd(Thread& thread, int fd, Buffer buffer, int64_t offset, int64_t length) {
   uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   mode_t kind = KindThatBlocks(thread, fd, POLLOUT);

@@ -73,7 +73,7 @@ static void End(napi_env env, void* data, void*) {
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   auto id = static_cast<uint32_t>(syscall(SYS_gettid));
   bool worker = id != static_cast<uint32_t>(getpid());
-  auto frame = Napi::Float64Array::New(env, kFrame);
+  auto frame = Napi::Float64Array::New(env, kFrameAll);
   exports.Set("frame", frame);
   auto* thread =
       new Thread{env, worker, id, frame.Data(), Keep(env, frame), std::make_shared<Memories>(), {}, Keep(env, At(env))};

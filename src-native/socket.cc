@@ -136,21 +136,21 @@ static long Transmit(const Thread& thread, int fd, const uint8_t* at, int64_t le
   }
 }
 
-static long Recv(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
+static long Recv(Thread& thread, int fd, Buffer buffer, int64_t offset, int64_t length, int flags) {
   uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   return Receive(thread, fd, at, length, flags,
                  [&](uint8_t* to, int64_t count, int how) { return Answer(recv(fd, to, count, how)); });
 }
 
-static long Send(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags) {
+static long Send(Thread& thread, int fd, Buffer buffer, int64_t offset, int64_t length, int flags) {
   uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   return Transmit(thread, fd, at, length, flags,
                   [&](const uint8_t* from, int64_t count, int how) { return Answer(send(fd, from, count, how)); });
 }
 
-static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
+static long Recvfrom(Thread& thread, int fd, Buffer buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
   uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);
@@ -159,7 +159,7 @@ static long Recvfrom(Thread& thread, int fd, Bytes buffer, int64_t offset, int64
   });
 }
 
-static long Sendto(Thread& thread, int fd, Bytes buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
+static long Sendto(Thread& thread, int fd, Buffer buffer, int64_t offset, int64_t length, int flags, Memory* memory) {
   uint8_t* at = buffer.Window(thread, offset, &length);
   if (at == nullptr) return 0;
   Address* address = AddressOf(memory);

@@ -89,7 +89,7 @@ function inherited<T>(name: string | symbol): (array: NodeJS.TypedArray) => T {
   return (array) => Reflect.apply(get, array, []);
 }
 const typeOf = inherited<string | undefined>(Symbol.toStringTag);
-const bufferOf = inherited<ArrayBufferLike>('buffer');
+export const bufferOf = inherited<ArrayBufferLike>('buffer');
 const lengthOf = inherited<number>('length');
 const offsetOf = inherited<number>('byteOffset');
 

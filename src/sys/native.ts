@@ -104,7 +104,7 @@ export function unavailable(message: string): Error {
 function unsupported(): Native {
   return new Proxy({} as Native, {
     get(_, name) {
-      if (name === 'frame') return new Float64Array(8);
+      if (name === 'frame') return new Float64Array(9);
       if (name === 'constants') return {};
       if (name === 'traced') return [];
       const what = name === 'pin' ? "Memory for a system call is Linux's" : `${String(name)} is a system call of Linux`;

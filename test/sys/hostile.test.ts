@@ -1,6 +1,7 @@
 // No argument, of any kind, crashes the process: a result, or an error that names the argument.
 import * as sys from 'fdmux/sys';
 import { describe, expect, test } from 'vitest';
+import { frame, native } from '../../src/sys/native.js';
 import { abstractName, drain, failOnLeaks, listener, ok, pair, pipe, resizable, socket } from '../support/fds.js';
 import { root, start, startNode } from '../support/processes.js';
 
@@ -62,6 +63,64 @@ describe('memory', () => {
     expect(() => sys.read(r, outside)).toThrow(/"buffer".*shrunk/);
     expect(sys.read(r, new Uint8Array(0))).toBe(0);
     expect(drain(r).toString()).toBe('x');
+  });
+
+  test('a buffer that comes again is asked again how long it is', () => {
+    const [r, w] = pipe();
+    ok(sys.write(w, Buffer.from('0123456789')));
+    const gone = new Uint8Array(2);
+    expect(sys.read(r, gone)).toBe(2);
+    const kept = structuredClone(gone, { transfer: [gone.buffer] });
+    expect(() => sys.read(r, gone)).toThrow(/"buffer".*detached/);
+    expect(Buffer.from(kept).toString()).toBe('01');
+
+    const memory = resizable(2, 4096);
+    const [whole, outside] = [new Uint8Array(memory), new Uint8Array(memory, 1, 1)];
+    expect(sys.read(r, whole)).toBe(2);
+    memory.resize(1);
+    expect(() => sys.read(r, whole, 1, 1)).toThrow(/"length".*out of range/);
+    expect(sys.read(r, whole)).toBe(1);
+    memory.resize(4096);
+    expect(sys.read(r, outside)).toBe(1);
+    memory.resize(1);
+    expect(() => sys.read(r, outside)).toThrow(/"buffer".*shrunk/);
+    memory.resize(4096);
+    expect(sys.read(r, outside)).toBe(1);
+    expect(sys.read(r, whole, 2)).toBe(3);
+    expect(Buffer.from(memory).toString('latin1', 0, 5)).toBe('46789');
+  });
+
+  test('a subclass may say what it likes of its length', () => {
+    const [r, w] = pipe();
+    ok(sys.write(w, Buffer.from('0123456789')));
+    class Longer extends Uint8Array {
+      override get length(): number {
+        return 1000;
+      }
+    }
+    const longer = new Longer(2);
+    expect(sys.read(r, longer)).toBe(2);
+    expect(sys.read(r, longer)).toBe(2);
+    expect(() => sys.read(r, longer, 0, 1000)).toThrow(/"length".*<= 2/);
+    expect(sys.read(r, longer)).toBe(2);
+    structuredClone(longer.buffer, { transfer: [longer.buffer] });
+    expect(() => sys.read(r, longer)).toThrow(/"buffer".*detached/);
+    expect(drain(r).toString()).toBe('6789');
+  });
+
+  test('of two copies of the library, each has buffers of its own', async () => {
+    const [r, w] = pipe();
+    ok(sys.write(w, Buffer.from('0123')));
+    // Vite makes two modules of it, with a `read` each; both share the addon.
+    const modules = ['../../src/sys/window.ts?1', '../../src/sys/window.ts?2'];
+    const copies: typeof import('../../src/sys/window.js')[] = await Promise.all(modules.map((file) => import(file)));
+    const [mine, its] = [Buffer.alloc(4), Buffer.alloc(4)];
+    for (let i = 0; i < 4; i++) {
+      frame[0] = r;
+      copies[i % 2]?.window(i % 2 ? its : mine, i, 1);
+      native.read(i % 2 ? its : mine);
+    }
+    expect([mine.toString(), its.toString()]).toEqual(['0\0' + '2\0', '\0' + '1\0' + '3']);
   });
 
   test('a buffer’s own methods are never run', () => {
