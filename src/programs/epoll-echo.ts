@@ -27,6 +27,8 @@ const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, Ep
 /** How often a busy client is served before the others have their turn. */
 const TURNS = 16;
 
+const NOBODY: readonly Connection[] = [];
+
 export interface EpollEchoOptions extends ServeOptions {
   trigger: 'level' | 'edge';
 }
@@ -38,7 +40,8 @@ function serve(options: EpollEchoOptions): void {
   const listener = new Listener('epoll-echo', options, operator);
   const epfd = succeeded('epoll_create1', sys.epoll_create1(sys.EPOLL_CLOEXEC));
   const events = new EpollEvents(1024);
-  const clients = new Map<number, Connection>();
+  /** Each at its descriptor's number: the kernel gives away the lowest that is free. */
+  const clients: (Connection | undefined)[] = [];
   /** Edge-triggered: who was cut short, and will not be told of again. */
   const unfinished = new Set<Connection>();
   let moreAtTheDoor = false;
@@ -54,7 +57,7 @@ function serve(options: EpollEchoOptions): void {
     const mask = edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
     const result = sys.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, mask);
     if (result < 0) listener.refuse(fd, `no room: ${errorCode(result)}`);
-    else clients.set(fd, new Connection(fd, peer, operator));
+    else clients[fd] = new Connection(fd, peer, operator);
   };
 
   const serveLevel = (client: Connection, told: number): void => {
@@ -73,7 +76,7 @@ function serve(options: EpollEchoOptions): void {
   };
 
   const depart = (client: Connection): void => {
-    clients.delete(client.fd);
+    clients[client.fd] = undefined;
     if (listener.shut) moreAtTheDoor = true;
   };
 
@@ -88,14 +91,14 @@ function serve(options: EpollEchoOptions): void {
     const count = sys.epoll_wait(epfd, events, events.capacity, timeout);
     if (count === -sys.EINTR) continue;
     if (count < 0) throw systemError('epoll_wait', count);
-    const waiting = [...unfinished];
-    unfinished.clear();
+    const waiting = unfinished.size > 0 ? [...unfinished] : NOBODY;
+    if (waiting !== NOBODY) unfinished.clear();
 
     let stop = false;
     let knocked = moreAtTheDoor || listener.overdue;
     for (let i = 0; i < count; i++) {
       const fd = events.fd(i);
-      const client = clients.get(fd);
+      const client = clients[fd];
       if (client !== undefined) {
         if (edge) serveEdge(client);
         else serveLevel(client, events.events(i));
@@ -103,12 +106,12 @@ function serve(options: EpollEchoOptions): void {
       else if (fd === signals.fd) stop = true;
     }
     if (stop) break;
-    for (const client of waiting) if (clients.get(client.fd) === client) serveEdge(client);
+    for (const client of waiting) if (clients[client.fd] === client) serveEdge(client);
     // Newcomers last: one of them may get the number of somebody who has just left.
     if (knocked) admit();
   }
 
-  for (const client of clients.values()) client.close();
+  for (const client of clients) client?.close();
   listener.close();
   operator.close();
   sys.close(epfd);

@@ -27,7 +27,8 @@ function serve(options: ServeOptions): void {
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
   const keyboard = new Keyboard(options.keyboard);
   const listener = new Listener('select-echo', options, operator, FD_SETSIZE);
-  const clients = new Map<number, Connection>();
+  /** Each at its descriptor's number. */
+  const clients: (Connection | undefined)[] = [];
 
   // What is waited for, and the copies that select turns into what is ready.
   const reading = new FdSet().add(listener.fd).add(signals.fd);
@@ -38,7 +39,7 @@ function serve(options: ServeOptions): void {
   let highest = Math.max(listener.fd, signals.fd);
 
   const welcome = (fd: number, peer: string): void => {
-    clients.set(fd, new Connection(fd, peer, operator));
+    clients[fd] = new Connection(fd, peer, operator);
     reading.add(fd);
     if (fd > highest) highest = fd;
   };
@@ -48,7 +49,7 @@ function serve(options: ServeOptions): void {
     if (outcome === 'gone') {
       reading.delete(fd);
       writing.delete(fd);
-      clients.delete(fd);
+      clients[fd] = undefined;
       reading.add(listener.fd);
     } else if (outcome === 'blocked') {
       reading.delete(fd);
@@ -82,12 +83,13 @@ function serve(options: ServeOptions): void {
       else reading.add(listener.fd);
     }
     // select says how many are ready, not which: this scan is its price.
-    for (const [fd, client] of clients) {
-      if (readable.has(fd) || writable.has(fd)) settle(fd, client.serve());
+    for (let fd = 0; fd < clients.length; fd++) {
+      const client = clients[fd];
+      if (client !== undefined && (readable.has(fd) || writable.has(fd))) settle(fd, client.serve());
     }
   }
 
-  for (const client of clients.values()) client.close();
+  for (const client of clients) client?.close();
   listener.close();
   operator.close();
 }

@@ -37,11 +37,12 @@ export class Connection {
   /** Pays what is owed; if nothing is, reads once and sends it back. */
   serve(): Outcome {
     this.untold = false;
-    if (this.#owed !== null) return this.#pay(this.#owed, this.#owed.length);
+    if (this.#owed !== null) return this.#pay(this.#owed);
     const count = sys.recv(this.fd, buffer);
     if (count > 0) {
       this.operator.got(this.peer, buffer, count);
-      return this.#pay(buffer, count);
+      const sent = sys.send(this.fd, buffer, 0, count);
+      return sent === count ? 'served' : this.#pay(buffer.subarray(0, count), sent);
     }
     if (count === 0) return this.leave();
     if (count === -sys.EAGAIN) return 'idle';
@@ -49,18 +50,18 @@ export class Connection {
     return count === -sys.EINTR ? 'served' : this.leave(errorCode(count));
   }
 
-  #pay(bytes: Buffer, length: number): Outcome {
-    let sent: number;
-    do sent = sys.send(this.fd, bytes, 0, length);
-    while (sent === -sys.EINTR);
-    if (sent === length) {
+  /** @param sent what has come of sending all the bytes; what is left is kept */
+  #pay(bytes: Buffer, sent = sys.send(this.fd, bytes)): Outcome {
+    let result = sent;
+    while (result === -sys.EINTR) result = sys.send(this.fd, bytes);
+    if (result === bytes.length) {
       this.#owed = null;
       return 'served';
     }
-    const short = isShortage(sent);
-    if (sent < 0 && sent !== -sys.EAGAIN && !short) return this.leave(errorCode(sent));
-    const rest = bytes.subarray(Math.max(sent, 0), length);
-    this.#owed = bytes === buffer ? Buffer.from(rest) : rest;
+    const short = isShortage(result);
+    if (result < 0 && result !== -sys.EAGAIN && !short) return this.leave(errorCode(result));
+    const rest = bytes.subarray(Math.max(result, 0));
+    this.#owed = rest.buffer === buffer.buffer ? Buffer.from(rest) : rest;
     return short ? this.#later('blocked') : 'blocked';
   }
 
