@@ -10,6 +10,7 @@ import { findEpoll } from '../rivals/epoll.js';
 import type { Cell, Contest, Context, Params, Row, Sample, Workload } from '../workload.js';
 import type { LatencyAnswer, LatencyOrder } from './delivery-latency.js';
 import type { EventsAnswer, EventsOrder } from './delivery-serve.js';
+import { pinning } from './load.js';
 
 /** How many descriptors are ready at once. */
 const READY = [1, 8, 64] as const;
@@ -81,12 +82,11 @@ function latency(child: Child, writer: Child, contestant: string, writes: number
   };
 }
 
-async function open({ quick }: Context): Promise<Contest> {
+async function open({ quick, cpus }: Context): Promise<Contest> {
   const size = quick ? 'quick' : 'full';
   const missing: Record<string, string> = {};
-  // Not pinned: npm epoll has a thread of its own, and writer and reader are two processes.
-  const node = (path: string, ...args: string[]): Child => {
-    return start(process.execPath, [besides(import.meta.url, path), ...args]);
+  const node = (path: string, args: string[] = [], cpu?: number): Child => {
+    return start(process.execPath, [besides(import.meta.url, path), ...args], cpu);
   };
   const own = node('./delivery-events.js');
   await own.line();
@@ -101,8 +101,10 @@ async function open({ quick }: Context): Promise<Contest> {
     children.push(child);
     contestants.push([RIVAL, child]);
   }
-  const reader = node('./delivery-latency.js');
-  const writer = node('./delivery-latency-writer.js', await reader.line());
+  // On one CPU the reader would wait for the writer to leave it, sometimes, and no one could tell that from a disturbance.
+  const { server, generator } = pinning({ cpus });
+  const reader = node('./delivery-latency.js', [], server);
+  const writer = node('./delivery-latency-writer.js', [await reader.line()], generator);
   await writer.line();
   children.push(reader, writer);
   return {
@@ -111,7 +113,10 @@ async function open({ quick }: Context): Promise<Contest> {
       ...[...OWN_LATENCY, NET_SOCKET].map((name) => latency(reader, writer, name, WRITES[size])),
     ],
     missing,
-    notes: ['Not pinned: npm epoll waits in a thread of its own, and whoever writes is another process.'],
+    notes: [
+      'Time an event: not pinned, because npm epoll waits in a thread of its own.',
+      ...(server === undefined ? [] : ['Latency: reader and writer have a CPU each.']),
+    ],
     async close() {
       await Promise.all(children.map((child) => child.end()));
     },
