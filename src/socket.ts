@@ -14,7 +14,7 @@
 import { type Descriptor, toFd } from './descriptor.js';
 import { succeeded, systemError, uninterrupted } from './error.js';
 import { Owner } from './owner.js';
-import { bytes, int32, integer, invalidType } from './sys/check.js';
+import { bytes, int32, integer, invalidType, lengthOf } from './sys/check.js';
 import type { Address } from './sys/index.js';
 import * as sys from './sys/index.js';
 
@@ -142,7 +142,7 @@ export class Socket extends Owner {
    */
   sendAll(data: Uint8Array, flags = 0): void {
     const fd = this.open();
-    const { length } = bytes('data', data);
+    const length = lengthOf(bytes('data', data));
     for (let sent = 0; sent < length; ) {
       const result = sys.send(fd, data, sent, undefined, flags);
       if (result >= 0) sent += result;

@@ -1,5 +1,5 @@
 /** The part of a caller's buffer that a call reads or writes. */
-import { bufferOf, bytes, size } from './check.js';
+import { bufferOf, bytes, lengthOf, size } from './check.js';
 import { frame } from './native.js';
 
 /** Stands for all that follows `offset`: no length of a caller's is negative. */
@@ -8,11 +8,6 @@ const REST = -1;
 const NUMBERS = 8;
 /** How much memory may be kept alive for having been used last, in bytes. */
 const MAX_KEPT = 65536;
-
-const length = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
-  ?.get as () => number;
-/** Whatever a subclass says of itself. In a function of its own, and not shared with other getters, V8 inlines it. */
-const lengthOf = (buffer: Uint8Array): number => Reflect.apply(length, buffer, []);
 
 const NOBODYS = new Uint8Array(0);
 /** A server has one buffer for all: of the one that came last, the addon need not ask again what and where it is. */

@@ -268,6 +268,22 @@ describe('sendAll', () => {
     expect(client.blocking).toBe(blocking);
   });
 
+  it('sends what is there, whatever the array says of its length', () => {
+    const [a, b] = pair();
+    class Liar extends Uint8Array {
+      said = 0;
+      override get length(): number {
+        return this.said;
+      }
+    }
+    for (const said of [0, 1, 1000]) {
+      const data = new Liar([1, 2, 3]);
+      data.said = said;
+      a.sendAll(data);
+      expect([...b.recv(10)]).toEqual([1, 2, 3]);
+    }
+  });
+
   it('sends nothing of nothing, and takes any Uint8Array', () => {
     const [a, b] = pair();
     a.sendAll(Buffer.alloc(0));
