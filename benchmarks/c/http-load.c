@@ -1,13 +1,15 @@
 // A closed-loop load generator for HTTP servers: each connection asks for one page, waits for all of the answer and
 // asks again. Of every answer the status, the length and each byte of the body are checked.
 //
-//   http-load HOST PORT --path PATH --body FILE --connections N --seconds S [--warmup S] [--setup S] [--close] [--pid
-//   PID] http-load --pid PID -- COMMAND [ARGS]
+//   http-load HOST PORT --path PATH --body FILE --connections N --seconds S [--warmup S] [--least N] [--setup S]
+//             [--close] [--pid PID]
+//   http-load --pid PID -- COMMAND [ARGS]
 //
 // --body      what the page is to be
+// --least     how many answers are measured, however long they take (1): where a server begins all connections with a
+//             process each, they end at about the same time, and a window between two such times would see none
 // --setup     how long the connections may take until each has had its first answer; the measuring begins when all
-// have,
-//             or when this time is over (10 s). Nor is the first answer that counts waited for any longer
+//             have, or when this time is over (10 s). Nor are the least answers waited for any longer
 // --close     a connection for each request, instead of one for all
 // --pid       whose CPU time and memory are told: the process's, its children's and theirs
 //
@@ -55,7 +57,7 @@ struct connection {
   uint64_t answers;
 };
 
-static int connections = 50;
+static int connections = 50, least = 1;
 static double seconds = 2, warmup = 0.2, setup = 10;
 static bool one_each;
 static pid_t server_pid;
@@ -340,8 +342,8 @@ static void run_until(int64_t end, bool until_served) {
 
 static void explain_usage(void) {
   fprintf(stderr,
-          "usage: http-load HOST PORT --path PATH --body FILE --connections N --seconds S [--warmup S] [--setup S]\n"
-          "                 [--close] [--pid PID]\n"
+          "usage: http-load HOST PORT --path PATH --body FILE --connections N --seconds S [--warmup S] [--least N]\n"
+          "                 [--setup S] [--close] [--pid PID]\n"
           "       http-load --pid PID -- COMMAND [ARGS]\n"
           "HOST is an address of 127.0.0.0/8\n");
   exit(2);
@@ -349,15 +351,11 @@ static void explain_usage(void) {
 
 static void parse(int argc, char** argv) {
   static const struct option options[] = {
-      {"path", required_argument, NULL, 'p'},
-      {"body", required_argument, NULL, 'b'},
-      {"connections", required_argument, NULL, 'c'},
-      {"seconds", required_argument, NULL, 's'},
-      {"warmup", required_argument, NULL, 'w'},
-      {"setup", required_argument, NULL, 'u'},
-      {"close", no_argument, NULL, 'o'},
-      {"pid", required_argument, NULL, 'i'},
-      {NULL, 0, NULL, 0},
+      {"path", required_argument, NULL, 'p'},        {"body", required_argument, NULL, 'b'},
+      {"connections", required_argument, NULL, 'c'}, {"seconds", required_argument, NULL, 's'},
+      {"warmup", required_argument, NULL, 'w'},      {"least", required_argument, NULL, 'l'},
+      {"setup", required_argument, NULL, 'u'},       {"close", no_argument, NULL, 'o'},
+      {"pid", required_argument, NULL, 'i'},         {NULL, 0, NULL, 0},
   };
   for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     switch (option) {
@@ -376,6 +374,9 @@ static void parse(int argc, char** argv) {
       case 'w':
         warmup = atof(optarg);
         break;
+      case 'l':
+        least = atoi(optarg);
+        break;
       case 'u':
         setup = atof(optarg);
         break;
@@ -393,7 +394,7 @@ static void parse(int argc, char** argv) {
 
 static void parse_request(int argc, char** argv) {
   bool right = argc - optind == 2 && body_file != NULL && path[0] == '/' && connections >= 1;
-  if (!right || !(seconds > 0) || !(warmup >= 0) || !(setup >= 0)) explain_usage();
+  if (!right || !(seconds > 0) || !(warmup >= 0) || least < 1 || !(setup >= 0)) explain_usage();
   if (!parse_server(argv[optind], argv[optind + 1], &server)) explain_usage();
   int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: %s:%s\r\n%s\r\n", path, argv[optind],
                         argv[optind + 1], one_each ? "Connection: close\r\n" : "");
@@ -481,9 +482,8 @@ int main(int argc, char** argv) {
   int64_t own_before = read_clock(CLOCK_PROCESS_CPUTIME_ID), start = now();
   measuring = true;
   run_until(start + (int64_t)(seconds * SECOND), false);
-  // Where an answer takes longer than that, it is waited for.
-  while (requests == 0 && failures == 0 && now() < start + (int64_t)(setup * SECOND))
-    run_until(now() + SECOND / 20, false);
+  while (requests < (uint64_t)least && failures == 0 && now() < start + (int64_t)(setup * SECOND))
+    run_until(now() + SECOND / 1000, false);
   double measured = (double)(now() - start) / SECOND;
   measuring = false;
   double own_cpu = (double)(read_clock(CLOCK_PROCESS_CPUTIME_ID) - own_before) / SECOND;

@@ -24,7 +24,7 @@ function script(path: string, ...args: string[]): HttpServer['command'] {
 export const httpServers: readonly HttpServer[] = [
   { name: 'blocking', command: script('./blocking.js'), oneAtATime: true },
   { name: 'thread', command: script('./thread.js'), eachCosts: 0.03 },
-  { name: 'process', command: script('./process.js'), eachCosts: 0.06 },
+  { name: 'process', command: script('./process.js'), eachCosts: 0.08 },
   { name: 'nonblocking', command: script('./nonblocking.js') },
   { name: 'select', command: script('./select.js') },
   { name: 'poll', command: script('./poll.js') },

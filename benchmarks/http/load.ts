@@ -12,6 +12,8 @@ export interface HttpLoad {
   seconds: number;
   /** In seconds. */
   warmup: number;
+  /** How many answers are measured, however long they take. */
+  least?: number;
   /** How long the connections may wait for their first answers before the measuring begins, in seconds. */
   setup: number;
 }
@@ -84,8 +86,8 @@ export async function ownLoad(
   cpu?: number,
   body = PAGE_FILE,
 ): Promise<OwnResult> {
-  const { connections, close, seconds, warmup, setup } = load;
-  const figures = { path: PATH, body, connections, seconds, warmup, setup, pid: server.pid };
+  const { connections, close, seconds, warmup, least = 1, setup } = load;
+  const figures = { path: PATH, body, connections, seconds, warmup, least, setup, pid: server.pid };
   const options = Object.entries(figures).flatMap(([name, value]) => [`--${name}`, String(value)]);
   const args = ['127.0.0.1', server.port, ...options, ...(close ? ['--close'] : [])];
   const [said] = await run(generator, args, 1, (seconds + warmup + setup) * 1000, cpu);

@@ -25,6 +25,8 @@ const BUSY = 0.95;
 const PATIENCE = 30_000;
 /** How long those are waited for that a server of one at a time does not answer, in seconds. */
 const STARVING = 0.05;
+/** Threads and processes that begin together end together: how often all of them are waited for. */
+const TURNS = 2;
 /** How long the look at every byte takes, in seconds. */
 const LOOK = 0.05;
 
@@ -36,18 +38,16 @@ interface Case {
   connections: number;
   close: boolean;
   seconds: number;
-  /** Where a connection begins with a thread or a process, each of which makes the others wait. */
-  slowSeconds: number;
 }
 
 const FULL: readonly Case[] = [
-  { connections: 1, close: false, seconds: 0.15, slowSeconds: 0.15 },
-  { connections: 50, close: false, seconds: 0.4, slowSeconds: 0.4 },
-  { connections: 10, close: true, seconds: 0.2, slowSeconds: 0.6 },
+  { connections: 1, close: false, seconds: 0.15 },
+  { connections: 50, close: false, seconds: 0.4 },
+  { connections: 10, close: true, seconds: 0.2 },
 ];
 const QUICK: readonly Case[] = [
-  { connections: 1, close: false, seconds: 0.05, slowSeconds: 0.05 },
-  { connections: 50, close: false, seconds: 0.1, slowSeconds: 0.1 },
+  { connections: 1, close: false, seconds: 0.05 },
+  { connections: 50, close: false, seconds: 0.1 },
 ];
 /** To start so many threads or processes takes longer than a quick run has. */
 const TOO_MANY_FOR_QUICK = 50;
@@ -114,16 +114,16 @@ function sampleOf(result: LoadResult, connections: number, own: Awaited<ReturnTy
 
 function cellOf(one: Contestant, what: Case, load: string, generator: string, cpu: number | undefined): Cell {
   const { oneAtATime = false, eachCosts = 0 } = one.about;
-  const { connections, close } = what;
-  const seconds = eachCosts > 0 ? what.slowSeconds : what.seconds;
+  const { connections, close, seconds } = what;
   const starves = oneAtATime && !close && connections > 1;
   const setup = starves ? STARVING : PATIENCE / 1000;
-  const own = { connections, close, seconds: load === WRK ? LOOK : seconds, warmup: WARMUP, setup };
+  const least = eachCosts > 0 && close ? TURNS * connections : 1;
+  const own = { connections, close, seconds: load === WRK ? LOOK : seconds, warmup: WARMUP, least, setup };
   const begins = connections * eachCosts + (starves ? STARVING : 0);
   return {
     contestant: one.name,
     params: { connections, mode: modeOf(what), load },
-    seconds: own.seconds + WARMUP + begins + (load === WRK ? WRK_SECONDS + 0.1 : 0.05),
+    seconds: Math.max(own.seconds, least * eachCosts) + WARMUP + begins + (load === WRK ? WRK_SECONDS + 0.1 : 0.05),
     async measure() {
       const wrk = load === WRK ? await wrkLoad(generator, one, connections, cpu) : undefined;
       await quiet(one, one.threads);

@@ -120,6 +120,22 @@ describe('the generator', () => {
     await expect(ownLoad(generator, server, load)).rejects.toThrow(why);
   });
 
+  test('measures as many answers as it is asked for, however long they take', async () => {
+    const slow = createServer({ noDelay: true }, (socket) => {
+      socket.on('error', () => {});
+      socket.on('data', () => setTimeout(() => socket.write(answer('200 OK', text.length, text), 'latin1'), 20));
+    });
+    onTestFinished(() => {
+      slow.close();
+    });
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const { port } = slow.address() as AddressInfo;
+    const server: Running = { name: 'slow', pid: process.pid, port: String(port) };
+    const { requests, seconds } = await ownLoad(generator, server, { ...load, connections: 1, least: 7 });
+    expect(requests).toBe(7);
+    expect(seconds).toBeGreaterThan(load.seconds);
+  });
+
   test('notices a body that ends early', async () => {
     const short = createServer((socket) => {
       socket.on('error', () => {});
