@@ -23,8 +23,8 @@ function script(path: string, ...args: string[]): HttpServer['command'] {
 /** In the order of document 004. All but the last two differ in their loop alone. */
 export const httpServers: readonly HttpServer[] = [
   { name: 'blocking', command: script('./blocking.js'), oneAtATime: true },
-  { name: 'thread', command: script('./thread.js'), eachCosts: 0.03 },
-  { name: 'process', command: script('./process.js'), eachCosts: 0.08 },
+  { name: 'thread', command: script('./thread.js'), eachCosts: 0.06 },
+  { name: 'process', command: script('./process.js'), eachCosts: 0.12 },
   { name: 'nonblocking', command: script('./nonblocking.js') },
   { name: 'select', command: script('./select.js') },
   { name: 'poll', command: script('./poll.js') },
