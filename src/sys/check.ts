@@ -84,17 +84,19 @@ export function time(name: string, value: number | null): number {
 }
 
 /** A getter that every typed array inherits: a subclass may have put one of its own in front of it. */
+function getter<T>(name: string | symbol): () => T {
+  return Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)?.get as () => T;
+}
 function inherited<T>(name: string | symbol): (array: NodeJS.TypedArray) => T {
-  const get = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), name)?.get as () => T;
+  const get = getter<T>(name);
   return (array) => Reflect.apply(get, array, []);
 }
 const typeOf = inherited<string | undefined>(Symbol.toStringTag);
 export const bufferOf = inherited<ArrayBufferLike>('buffer');
 const offsetOf = inherited<number>('byteOffset');
-const length = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), 'length')
-  ?.get as () => number;
-/** Whatever a subclass says of itself. In a function of its own, and not shared with other getters, V8 inlines it. */
-export const lengthOf = (array: NodeJS.TypedArray): number => Reflect.apply(length, array, []);
+const getLength = getter<number>('length');
+/** A function of its own: V8 does not inline one that several getters share, and buffers are asked at each call. */
+export const lengthOf = (array: NodeJS.TypedArray): number => Reflect.apply(getLength, array, []);
 
 type Type = 'Uint8Array' | 'Int32Array' | 'Float64Array';
 

@@ -6,7 +6,10 @@ import { frame } from './native.js';
 const REST = -1;
 /** Where in the frame buffers are counted: other copies of this module share it, and no number is given twice. */
 const NUMBERS = 8;
-/** How much memory may be kept alive for having been used last, in bytes. */
+/**
+ * The longest array that is kept alive for having come last, and the most memory it may keep with it when it comes again,
+ * in bytes.
+ */
 const MAX_KEPT = 65536;
 
 const NOBODYS = new Uint8Array(0);

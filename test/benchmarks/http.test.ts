@@ -88,9 +88,7 @@ describe('every contestant', () => {
       const alone = name === 'blocking';
       const kept = await ownLoad(generator, server, { ...load, setup: alone ? 0.1 : 20 });
       expect(kept).toMatchObject({ answered: alone ? 1 : 3, ready: !alone, wrong: 0, failures: 0 });
-      // Jain's index of three: a third when one had all the answers. An edge may serve one of them for most of the time.
-      expect(kept.fairness).toBeGreaterThanOrEqual(0.333);
-      expect(kept.fairness).toBeLessThanOrEqual(alone ? 0.334 : 1);
+      expect(kept.fairness).toBeGreaterThan(alone ? 0.3 : 0.34);
       const each = await ownLoad(generator, server, { ...load, close: true });
       for (const { requests, serverCpuSeconds, serverMemory, latencyMicroseconds } of [kept, each]) {
         expect(requests).toBeGreaterThan(0);

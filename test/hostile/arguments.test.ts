@@ -8,9 +8,7 @@ test('every function, class and method takes any value in any place: it answers 
   const { wrong, entries, tried, results, errors } = await fuzz('arguments');
   expect(wrong).toEqual([]);
   if (process.env.FDMUX_FUZZ_ONLY) return;
-  // In whole rounds, of which a long run has many.
-  expect(Number(tried) % Number(entries)).toBe(0);
-  expect(tried).toBeGreaterThanOrEqual(Number(entries));
+  expect(tried).toBe(entries);
   // Not all of it is refused, and not all is taken.
   expect(results).toBeGreaterThan(500);
   expect(errors).toBeGreaterThan(500);

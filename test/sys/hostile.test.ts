@@ -182,6 +182,29 @@ describe('memory', () => {
     expect(await child.ended).toMatchObject({ code: 0, stderr: '', stdout: 'right\n' });
   });
 
+  test('no more than 64 KiB of a caller’s is kept alive for having come last', async () => {
+    const child = startNode(`
+      import { setFlagsFromString } from 'node:v8';
+      import { runInNewContext } from 'node:vm';
+      setFlagsFromString('--expose-gc');
+      const gc = runInNewContext('gc');
+      const last = async (make) => {
+        let array = make();
+        sys.write(-1, array);
+        sys.write(-1, array);
+        const memory = new WeakRef(array.buffer);
+        array = undefined;
+        await new Promise((resolve) => setImmediate(resolve));
+        gc();
+        return memory.deref() === undefined ? 'let go' : 'kept';
+      };
+      const big = 1 << 20;
+      console.log(await last(() => new Uint8Array(1 << 16)), await last(() => new Uint8Array(big)),
+        await last(() => new Uint8Array(new ArrayBuffer(big), 0, 16)));
+    `);
+    expect(await child.ended).toMatchObject({ code: 0, stderr: '', stdout: 'kept let go let go\n' });
+  });
+
   test('is alive while a worker waits with it, though nothing else holds it', async () => {
     const child = startNode(`
       import { Worker } from 'node:worker_threads';

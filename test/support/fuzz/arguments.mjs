@@ -239,11 +239,11 @@ async function main() {
   for (const { name } of unknown) complain(`${name}: there is no object to try it with`);
 
   const began = performance.now();
-  let tried = 0;
+  const tried = new Set();
   do {
     for (const entry of entries) {
       if (!wanted(entry.name) || unknown.includes(entry)) continue;
-      tried++;
+      tried.add(entry);
       let run = 0;
       const values = fc.record({
         args: argumentsOf(entry),
@@ -266,7 +266,7 @@ async function main() {
   } while (asked.seconds !== undefined && (performance.now() - began) / 1000 < asked.seconds && wrong.length === 0);
   report({
     ...counted,
-    tried,
+    tried: tried.size,
     entries: entries.length,
     wrong,
     plain: asked.plain ? [...plainErrors.keys()] : undefined,
