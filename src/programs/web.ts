@@ -35,7 +35,7 @@ import { Connection, type Outcome, type Site } from './web/connection.js';
 import { Root } from './web/files.js';
 import { head, page } from './web/reply.js';
 
-const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvents } = sys;
+const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EpollEvents } = sys;
 
 /** How many of those who are one too many are told so by the book; beyond, they are sent away at once. */
 const SPARE = 64;
@@ -100,7 +100,7 @@ function serve(options: WebOptions): void {
       return;
     }
     // On an edge nothing is ever changed again: both directions are told, each when it changes.
-    const mask = edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
+    const mask = edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET : EPOLLIN;
     const result = sys.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, mask);
     if (result < 0) {
       listener.refuse(fd, `no room: ${errorCode(result)}`);

@@ -11,7 +11,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Socket } from 'fdmux';
+import { MSG_OOB } from 'fdmux/sys';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { queued, settled } from '../support/servers.js';
 import { ask, Client, get, Server, scratch, until } from './web/server.js';
 
 const run = promisify(execFile);
@@ -145,6 +148,31 @@ describe.each(['edge', 'level'])('on %s', (trigger) => {
     const { status, body } = await ask(server.port, get(target));
     expect([400, 404]).toContain(status);
     expect(body.toString()).not.toContain('secret\n');
+  });
+
+  test('what lies behind an urgent byte is read, though nothing more comes', async () => {
+    const stopped = await serve('--trigger', trigger);
+    using client = new Socket();
+    client.connect({ family: 'IPv4', address: '127.0.0.1', port: stopped.port });
+    stopped.signal('SIGSTOP');
+    const request = get('/style.css', { connection: 'close' });
+    client.send(Buffer.from(request.slice(0, 10)));
+    client.send(Buffer.from('!'), MSG_OOB);
+    client.send(Buffer.from(request.slice(10)));
+    await settled(() => queued(stopped), 'what is on its way');
+    stopped.signal('SIGCONT');
+    client.setBlocking(false);
+    let answer = '';
+    const hears = (): boolean => {
+      try {
+        answer += client.recv(4096).toString('latin1');
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      }
+      return answer.endsWith('p{}\n');
+    };
+    await until(hears);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test('a name with line ends in it makes no header field, not even in a redirect', async () => {

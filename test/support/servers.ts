@@ -31,6 +31,7 @@ export const echoPrograms: readonly EchoProgram[] = [
   { title: 'poll-echo', name: 'poll-echo', args: [], port: 7788, keyboard: true },
   { title: 'epoll-echo --trigger level', name: 'epoll-echo', args: ['--trigger', 'level'], port: 7788 },
   { title: 'epoll-echo --trigger edge', name: 'epoll-echo', args: ['--trigger', 'edge'], port: 7788 },
+  { title: 'epoll-echo --until eagain', name: 'epoll-echo', args: ['--until', 'eagain'], port: 7788 },
   { title: 'selectors-echo', name: 'selectors-echo', args: [], port: 1234 },
   {
     title: 'select-timeout-echo',
@@ -221,7 +222,7 @@ export async function busyness(pid: number, ms: number): Promise<number> {
 }
 
 /** How many bytes the kernel holds for a server: received and not read, sent and not taken (proc_net_tcp). */
-export function queued({ port }: Server): number {
+export function queued({ port }: Pick<Server, 'port'>): number {
   let bytes = 0;
   for (const line of readFileSync('/proc/net/tcp', 'latin1').split('\n').slice(1)) {
     const [, from, , , queues] = line.trim().split(/\s+/);

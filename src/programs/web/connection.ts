@@ -31,7 +31,7 @@ export interface Site {
   readonly headerTimeout: number;
 }
 
-const { EPOLLERR, EPOLLHUP, EPOLLOUT, EPOLLRDHUP } = sys;
+const { EPOLLIN, EPOLLOUT } = sys;
 
 /** How many pieces of a file, or requests that came together, one client is served before the others have their turn. */
 const TURNS = 16;
@@ -50,8 +50,8 @@ export class Connection {
   readonly #parser = new RequestParser();
   /** There is something to read, as far as one knows. */
   #readable = false;
-  /** It sends no more: what there is to read ends with an end. */
-  #ended = false;
+  /** Behind the bytes that there are to read lies something that was told with them: an end, an error, urgent data. */
+  #behind = false;
   /** What came after a request that is being answered. */
   #rest: Buffer | null = null;
   #reply: Reply | null = null;
@@ -75,7 +75,7 @@ export class Connection {
   /** @param told the kernel's events; 0 to go on with what is left */
   serve(told: number): Outcome {
     if ((told & ~EPOLLOUT) !== 0) this.#readable = true;
-    if ((told & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) !== 0) this.#ended = true;
+    if ((told & ~(EPOLLIN | EPOLLOUT)) !== 0) this.#behind = true;
     for (let turn = 0; turn < TURNS; turn++) {
       let outcome: Outcome | 'done';
       if (this.#reply !== null) outcome = this.#send(this.#reply);
@@ -114,10 +114,11 @@ export class Connection {
     const buffer = input();
     const count = sys.recv(this.fd, buffer);
     // epoll(7), question 9: of a stream, less than there was room for is all that there was, and what comes later is told
-    // anew, on an edge too. Only an end that was told with these bytes is not told again.
+    // anew, on an edge too. Only what was told with these bytes is not told again.
     if (count === -sys.EINTR) return 'done';
     if (isShortage(count)) return this.#later();
-    if (count < buffer.length && !(this.#ended && count > 0)) this.#readable = false;
+    if (count <= 0) this.#behind = false;
+    if (count < buffer.length && !this.#behind) this.#readable = false;
     if (count === -sys.EAGAIN) return 'done';
     if (count <= 0) return this.#leave(count === 0 ? '' : errorCode(count));
     if (!this.#lingering) this.#parse(0, count);
