@@ -29,9 +29,9 @@ const LIMITS: readonly [string, number, number][] = [
 /** No worse than, allowing for what two rounds of the same differ by. */
 const LATENCY_LIMIT = 1.05;
 /** For how long events are told in one measurement, in milliseconds. */
-const MILLISECONDS = { full: 400, quick: 50 };
+const MILLISECONDS = { full: 250, quick: 50 };
 /** Writes in one measurement. */
-const WRITES = { full: 1000, quick: 150 };
+const WRITES = { full: 2000, quick: 150 };
 /** From one write to the next, on average, in seconds: half of it at least, and as much again by chance. */
 const PAUSE = 1.15e-3;
 
