@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
     bool knocked = fds[DOOR].revents != 0;
     // From the end: the last one, which comes to the place of one that leaves, has been served.
     for (int i = count - 1; i >= FIRST; i--) {
-      if (fds[i].revents != 0) serve(fds[i].fd, false);
+      if (fds[i].revents != 0) serve(fds[i].fd, ONCE);
     }
     if (knocked) accept_all();
   }

@@ -45,7 +45,7 @@ int main(int argc, char** argv) {
     if (ready == -1) continue;
     if (FD_ISSET(stop, &readable)) return 0;
     for (int fd = 0; fd <= last; fd++) {
-      if (fd != listener && (FD_ISSET(fd, &readable) || FD_ISSET(fd, &writable))) serve(fd, false);
+      if (fd != listener && (FD_ISSET(fd, &readable) || FD_ISSET(fd, &writable))) serve(fd, ONCE);
     }
     if (FD_ISSET(listener, &readable)) accept_all();
   }

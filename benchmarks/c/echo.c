@@ -1,6 +1,9 @@
 // An echo server over epoll(7), as good as a plain C loop gets: what `fdmux bench` holds the others against.
 //
-//   echo level|edge [PORT [THREADS]]      port 0 takes a free one; THREADS idle threads beside the one that serves
+//   echo level|edge|eagain [PORT [THREADS]]
+//
+// Port 0 takes a free one; THREADS are idle beside the one that serves. edge stops reading when a read comes back
+// short, eagain at EAGAIN only, as epoll-echo does with --until.
 //
 // Prints `listening on 127.0.0.1:PORT`; ends on SIGTERM and SIGINT.
 #include "echo.h"
@@ -12,7 +15,7 @@
 enum { MAXEVENTS = 1024 };
 
 static int epfd;
-static bool edge;
+static bool edge, trusting;
 
 static bool watch(int op, int fd, uint32_t events) {
   struct epoll_event event = {.events = events, .data.fd = fd};
@@ -31,10 +34,18 @@ static void ask(int fd, bool blocked) {
 // Closing takes a descriptor out of the set.
 static void gone(int fd) { (void)fd; }
 
+// An end, an error or urgent data that was told with the bytes lies behind them.
+static enum until how_long(uint32_t told) {
+  if (!edge) return ONCE;
+  return trusting && (told & ~(uint32_t)(EPOLLIN | EPOLLOUT)) == 0 ? SHORT : UNTIL_EAGAIN;
+}
+
 int main(int argc, char** argv) {
-  edge = argc > 1 && strcmp(argv[1], "edge") == 0;
-  if (argc < 2 || argc > 4 || (!edge && strcmp(argv[1], "level") != 0)) {
-    fprintf(stderr, "usage: echo level|edge [PORT [THREADS]]\n");
+  const char* trigger = argc > 1 ? argv[1] : "";
+  trusting = strcmp(trigger, "edge") == 0;
+  edge = trusting || strcmp(trigger, "eagain") == 0;
+  if (argc > 4 || (!edge && strcmp(trigger, "level") != 0)) {
+    fprintf(stderr, "usage: echo level|edge|eagain [PORT [THREADS]]\n");
     return 2;
   }
   prepare();
@@ -55,7 +66,7 @@ int main(int argc, char** argv) {
       if (fd == listener) {
         accept_all();
       } else {
-        serve(fd, edge);
+        serve(fd, how_long(events[i].events));
       }
     }
   }

@@ -93,9 +93,12 @@ static bool unblock(int fd) {
   return true;
 }
 
-// Serves a peer that can be read or written: once, or, for who is told of changes only, until EAGAIN, as epoll-echo
-// does.
-static inline void serve(int fd, bool until_eagain) {
+// How long a peer is read from: once, or, for who is told of changes only, as long as there is something, as epoll-echo
+// does it. That there is nothing left, a read that comes back short says, and so does EAGAIN, one call later.
+enum until { ONCE, SHORT, UNTIL_EAGAIN };
+
+// Serves a peer that can be read or written.
+static inline void serve(int fd, enum until until) {
   if (rests[fd].length > 0 && !unblock(fd)) return;
   do {
     ssize_t count = recv(fd, buffer, ECHO_BYTES, 0);
@@ -114,7 +117,8 @@ static inline void serve(int fd, bool until_eagain) {
       keep(fd, buffer + sent, count - sent);
       return;
     }
-  } while (until_eagain);
+    if (until == SHORT && count < ECHO_BYTES) return;
+  } while (until != ONCE);
 }
 
 static void accept_all(void) {

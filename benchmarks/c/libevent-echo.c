@@ -17,7 +17,7 @@ static int most;
 static void ready(evutil_socket_t fd, short what, void* unused) {
   (void)what;
   (void)unused;
-  serve(fd, false);
+  serve(fd, ONCE);
 }
 
 static void knocked(evutil_socket_t fd, short what, void* unused) {

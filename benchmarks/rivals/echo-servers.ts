@@ -19,7 +19,10 @@ export const C = {
   poll: 'C poll',
   level: 'C epoll level',
   edge: 'C epoll edge',
+  eagain: 'C epoll edge, until EAGAIN',
 } as const;
+/** What the call costs that tells an edge there is nothing left, where a short read has told it already. */
+export const UNTIL_EAGAIN = 'epoll-echo edge, until EAGAIN';
 export const NODE_NET = 'node:net';
 export const PYTHON = 'python3 epoll';
 export const LIBEVENT = 'libevent';
@@ -27,11 +30,12 @@ export const KOFFI = 'koffi epoll';
 export const NPM_EPOLL = 'npm epoll';
 
 /** The C twin of each server of fdmux. */
-export const TWINS: Readonly<Record<(typeof OWN)[number], string>> = {
+export const TWINS: Readonly<Record<(typeof OWN)[number] | typeof UNTIL_EAGAIN, string>> = {
   'select-echo': C.select,
   'poll-echo': C.poll,
   'epoll-echo level': C.level,
   'epoll-echo edge': C.edge,
+  [UNTIL_EAGAIN]: C.eagain,
 };
 
 /** Servers are processes, and need what is compiled also where this file itself is not. */
@@ -71,10 +75,12 @@ export function echoServers(threads: number): EchoServer[] {
     { name: 'poll-echo', command: program('poll-echo') },
     { name: 'epoll-echo level', command: program('epoll-echo', '--trigger', 'level') },
     { name: 'epoll-echo edge', command: program('epoll-echo', '--trigger', 'edge') },
+    { name: UNTIL_EAGAIN, command: program('epoll-echo', '--trigger', 'edge', '--until', 'eagain') },
     { name: C.select, command: c('echo-select', '0', idle) },
     { name: C.poll, command: c('echo-poll', '0', idle) },
     { name: C.level, command: c('echo', 'level', '0', idle) },
     { name: C.edge, command: c('echo', 'edge', '0', idle) },
+    { name: C.eagain, command: c('echo', 'eagain', '0', idle) },
     { name: LIBEVENT, command: isMissing(libevent) ? libevent : [libevent.path, '0', idle] },
     { name: NODE_NET, command: script('node-net-echo') },
     { name: PYTHON, command: python() },

@@ -332,7 +332,7 @@ export const echo: Workload = {
     { name: 'controls', label: 'epoll_ctl calls a message', unit: '', better: 'lower' },
     { name: 'memory', label: "server's memory a connection", unit: 'KiB', better: 'lower' },
   ],
-  baselines: [C.level, C.edge, C.poll, C.select, LIBEVENT, NODE_NET],
+  baselines: [C.level, C.edge, C.eagain, C.poll, C.select, LIBEVENT, NODE_NET],
   twins: TWINS,
   charts: [
     {

@@ -27,6 +27,7 @@ import { scan } from './scan.js';
 import { selectLimit } from './select-limit.js';
 import { selectorTimeouts } from './selector-timeouts.js';
 import { sharedMemory } from './shared-memory.js';
+import { shortRead } from './short-read.js';
 import { timeoutUnits } from './timeout-units.js';
 import { unasked } from './unasked.js';
 import { underneath } from './underneath.js';
@@ -49,6 +50,7 @@ export const experiments: readonly Experiment[] = [
   closedDup,
   reusedNumber,
   busyPeer,
+  shortRead,
   halfClose,
   unasked,
   oneshot,

@@ -5,9 +5,14 @@
  * and a wait hands over the ready ones and no others.
  *
  * Level-triggered, a wait repeats what is ready until nothing is left: one read each time is enough, and fair to all.
- * Edge-triggered, a wait tells each change once: whoever stops before the kernel says EAGAIN is not told again. So this
- * server accepts until EAGAIN and reads until EAGAIN; a client that keeps it busy is put at the end of a queue after a
- * few reads, because the kernel would not remind it.
+ * Edge-triggered, a wait tells each change once: whoever stops before there is nothing left is not told again. So this
+ * server accepts until EAGAIN and reads until nothing is left; a client that keeps it busy is put at the end of a queue
+ * after a few reads, because the kernel would not remind it.
+ *
+ * That nothing is left, EAGAIN says, at the price of one call more a message. Of a stream, a read that takes less than it
+ * had room for says the same (epoll(7), question 9), and what comes later is told anew. But the end, an error or the mark
+ * of urgent data that was told together with the bytes still lies behind them: then the reading goes on until EAGAIN, as
+ * it always does with `--until eagain`.
  *
  * What the original got wrong: it registered its listener edge-triggered and accepted from it once, so that of two
  * clients that come together one waits for a third; it compared events with `==` to EPOLLIN, so that a hang-up, which
@@ -22,20 +27,25 @@ import { Listener } from './support/listener.js';
 import { Operator } from './support/operator.js';
 import { insist } from './support/shortage.js';
 
-const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, EpollEvents } = sys;
+const { EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP, EpollEvents } = sys;
 
 /** How often a busy client is served before the others have their turn. */
 const TURNS = 16;
+
+/** Told of no more than these, a client has nothing behind the bytes that can be read. */
+const PLAIN = EPOLLIN | EPOLLOUT;
 
 const NOBODY: readonly Connection[] = [];
 
 export interface EpollEchoOptions extends ServeOptions {
   trigger: 'level' | 'edge';
+  until: 'short' | 'eagain';
 }
 
 function serve(options: EpollEchoOptions): void {
   const operator = new Operator(options.quiet);
   const edge = options.trigger === 'edge';
+  const trusting = options.until === 'short';
   using signals = new SignalPipe(['SIGINT', 'SIGTERM']);
   const listener = new Listener('epoll-echo', options, operator);
   const epfd = succeeded('epoll_create1', sys.epoll_create1(sys.EPOLL_CLOEXEC));
@@ -54,7 +64,7 @@ function serve(options: EpollEchoOptions): void {
 
   const welcome = (fd: number, peer: string): void => {
     // On an edge nothing is ever changed again: both directions are told, each when it changes.
-    const mask = edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET : EPOLLIN;
+    const mask = edge ? EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET : EPOLLIN;
     const result = sys.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, mask);
     if (result < 0) listener.refuse(fd, `no room: ${errorCode(result)}`);
     else clients[fd] = new Connection(fd, peer, operator);
@@ -68,9 +78,9 @@ function serve(options: EpollEchoOptions): void {
     else if (outcome !== 'blocked' && told & EPOLLOUT) control(EPOLL_CTL_MOD, client.fd, EPOLLIN);
   };
 
-  const serveEdge = (client: Connection): void => {
+  const serveEdge = (client: Connection, plain: boolean): void => {
     let outcome: Outcome = 'served';
-    for (let i = 0; i < TURNS && outcome === 'served'; i++) outcome = client.serve();
+    for (let i = 0; i < TURNS && outcome === 'served'; i++) outcome = client.serve(plain);
     if (outcome === 'gone') depart(client);
     else if (outcome === 'served' || client.untold) unfinished.add(client);
   };
@@ -100,13 +110,15 @@ function serve(options: EpollEchoOptions): void {
       const fd = events.fd(i);
       const client = clients[fd];
       if (client !== undefined) {
-        if (edge) serveEdge(client);
-        else serveLevel(client, events.events(i));
+        const told = events.events(i);
+        if (edge) serveEdge(client, trusting && (told & ~PLAIN) === 0);
+        else serveLevel(client, told);
       } else if (fd === listener.fd) knocked = true;
       else if (fd === signals.fd) stop = true;
     }
     if (stop) break;
-    for (const client of waiting) if (clients[client.fd] === client) serveEdge(client);
+    // What these were told of last is not known any more.
+    for (const client of waiting) if (clients[client.fd] === client) serveEdge(client, false);
     // Newcomers last: one of them may get the number of somebody who has just left.
     if (knocked) admit();
   }
@@ -129,6 +141,12 @@ export const epollEcho: Program<EpollEchoOptions> = {
       description: 'tell what is ready again and again (level), or each change once (edge)',
       choices: ['level', 'edge'],
       default: 'edge',
+    },
+    {
+      flags: '--until <sign>',
+      description: 'edge: a client is read until a read comes back short, or until EAGAIN, one call later',
+      choices: ['short', 'eagain'],
+      default: 'short',
     },
   ],
   serve,

@@ -1,4 +1,6 @@
 // Every echo program against what the world does to a server. A new echo program is one row more of `echoPrograms`.
+import { Socket } from 'fdmux';
+import * as sys from 'fdmux/sys';
 import { describe, expect, test } from 'vitest';
 import { needs, start } from '../support/processes.js';
 import {
@@ -134,6 +136,47 @@ for (const program of echoPrograms) {
         expect(client.over).toBe('ended');
       }
     });
+
+    test('a goodbye that it learns of together with the last words is heard', async () => {
+      const server = await serve(program);
+      const client = await Client.to(server);
+      await client.ask('are you there?');
+      server.process.kill('SIGSTOP');
+      client.say('the last words');
+      client.finish();
+      await settled(() => queued(server), 'what is on its way');
+      server.process.kill('SIGCONT');
+      expect(client.payload(await client.hearAll()).toString()).toBe('the last words');
+      expect(client.over).toBe('ended');
+    });
+
+    // select-queues ends a connection at a byte that is urgent, as its document does. Greetings would count as echo.
+    testIf(name !== 'select-queues' && greeting === undefined)(
+      'what lies behind an urgent byte is sent back, though nothing more comes',
+      async () => {
+        const server = await serve(program);
+        using client = new Socket();
+        client.connect({ family: 'IPv4', address: server.host, port: server.port });
+        client.setBlocking(false);
+        let heard = '';
+        const hears = (words: string): Promise<void> =>
+          until(() => {
+            const count = sys.recv(client.fd, buffer);
+            if (count > 0) heard += buffer.toString('latin1', 0, count);
+            return heard === words;
+          }, `${words}, of which has come: ${heard}`);
+        const buffer = Buffer.alloc(64);
+        client.send(Buffer.from('hello, '));
+        await hears('hello, ');
+        server.process.kill('SIGSTOP');
+        client.send(Buffer.from('before '));
+        client.send(Buffer.from('!'), sys.MSG_OOB);
+        client.send(Buffer.from('and behind'));
+        await settled(() => queued(server), 'what is on its way');
+        server.process.kill('SIGCONT');
+        await hears('hello, before and behind');
+      },
+    );
 
     testIf(!oneAtATime)('clients that flood it do not starve another', async (ctx) => {
       needs(ctx, 'nc');

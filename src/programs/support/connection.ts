@@ -34,15 +34,19 @@ export class Connection {
     operator.came(peer);
   }
 
-  /** Pays what is owed; if nothing is, reads once and sends it back. */
-  serve(): Outcome {
+  /**
+   * Pays what is owed; if nothing is, reads once and sends it back.
+   * @param trusting what a read brings is all there is if it is less than there was room for: then it is `idle`
+   */
+  serve(trusting = false): Outcome {
     this.untold = false;
     if (this.#owed !== null) return this.#pay(this.#owed);
     const count = sys.recv(this.fd, buffer);
     if (count > 0) {
       this.operator.got(this.peer, buffer, count);
       const sent = sys.send(this.fd, buffer, 0, count);
-      return sent === count ? 'served' : this.#pay(buffer.subarray(0, count), sent);
+      if (sent !== count) return this.#pay(buffer.subarray(0, count), sent);
+      return trusting && count < buffer.length ? 'idle' : 'served';
     }
     if (count === 0) return this.leave();
     if (count === -sys.EAGAIN) return 'idle';
