@@ -245,7 +245,7 @@ function judge(rows: readonly Row[]): Target[] {
       const beside = rowOf(rows, other, BASE);
       if (!row || !figure || !beside) return [];
       const target = atLeast(`${name}, messages/s`, limit, other, figure.median);
-      return [unlessDisturbed(unlessBound(target, beside), row, beside)];
+      return [unlessDisturbed(unlessBound(target, row, beside), row, beside)];
     };
     const cpu = row?.ratios[baseline]?.cpu;
     const beside = rowOf(rows, baseline, BASE);
@@ -263,7 +263,7 @@ function judge(rows: readonly Row[]): Target[] {
     const figure = across(row, base, 'messagesPerSecond');
     if (!row || !base || !figure) return [];
     const target = atLeast(`${name}, messages/s with ${SOME} idle connections`, IDLE_LIMIT, 'without', figure.median);
-    return [unlessDisturbed(unlessBound(target, base), row, base)];
+    return [unlessDisturbed(unlessBound(target, row, base), row, base)];
   });
   return [...against, ...idle];
 }

@@ -256,9 +256,13 @@ export function across(row: Row | undefined, other: Row | undefined, metric: str
   return both === 0 ? undefined : ratio(rounds.slice(0, both), below.slice(0, both));
 }
 
-/** That a load which its generator bounded reached what was asked says nothing: the other might have reached more. */
-export function unlessBound(target: Target, baseline: Row | undefined): Target {
-  return target.met && baseline?.flags.includes('generator-bound') ? { ...target, met: null } : target;
+/**
+ * Whoever the generator bounded might have reached more: the baseline, of a target that is met, or the row itself, of one that
+ * is not.
+ */
+export function unlessBound(target: Target, row: Row, baseline: Row): Target {
+  const bounded = target.met ? baseline : row;
+  return bounded.flags.includes('generator-bound') ? { ...target, met: null } : target;
 }
 
 /** What is said about a claim, unless its rows are not there, or their figures the machine's. */

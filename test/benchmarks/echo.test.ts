@@ -193,6 +193,8 @@ describe('what was measured', () => {
     // C might have been faster; who is slower than what C had is slower still.
     expect(met(0.96, [], ['generator-bound'])).toEqual([null, true]);
     expect(met(0.94, [], ['generator-bound'])).toEqual([false, true]);
+    expect(met(0.96, ['generator-bound'])).toEqual([true, true]);
+    expect(met(0.94, ['generator-bound'])).toEqual([null, true]);
   });
 
   it('is held against the same server without idle connections', () => {
