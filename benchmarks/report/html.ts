@@ -1,6 +1,7 @@
 /** `--html`: a result as a page of its own, which asks the network for nothing. */
 import { type Content, type Html, html, jsonScript } from '../../src/page/html.js';
 import { asset, page } from '../../src/page/page.js';
+import { isDoubtful, type Target } from '../measure/targets.js';
 import { duration } from '../progress.js';
 import type { BenchResult, Claim, Flag, WorkloadResult } from '../workload.js';
 import { bySeries, type ChartData, chartData, rowsOf, seriesNames } from './chart.js';
@@ -147,22 +148,24 @@ function claims(workloads: readonly WorkloadResult[]): Content {
 function targets(workloads: readonly WorkloadResult[]): Content {
   const groups = workloads.filter((workload) => workload.targets.length > 0);
   if (groups.length === 0) return '';
-  const verdict = (met: boolean | null) =>
-    met === null
+  const doubt = html` <abbr title="the rounds do not agree on it: the next run may say otherwise">≈</abbr>`;
+  const range = (rounds: Target['rounds']) => (rounds ? `${number(rounds[0])} to ${number(rounds[1])}` : '');
+  const verdict = (target: Target) =>
+    target.met === null
       ? html`<td class="verdict doubt"><span aria-hidden="true">?</span> not judged</td>`
-      : met
-        ? html`<td class="verdict good"><span aria-hidden="true">✓</span> met</td>`
-        : html`<td class="verdict bad"><span aria-hidden="true">✗</span> missed</td>`;
+      : target.met
+        ? html`<td class="verdict good"><span aria-hidden="true">✓</span> met${isDoubtful(target) && doubt}</td>`
+        : html`<td class="verdict bad"><span aria-hidden="true">✗</span> missed${isDoubtful(target) && doubt}</td>`;
   return html`<section id="targets" aria-labelledby="targets-title">
 <h2 id="targets-title">Targets</h2>
 <p class="lead">What fdmux set out to reach. None is judged while the machine was busy with something else.</p>
 <div class="scroll" role="group" aria-labelledby="targets-title" tabindex="0"><table class="wide">
-<thead><tr><th scope="col">Target</th><th scope="col" class="number">Measured</th><th scope="col">Verdict</th></tr></thead>
+<thead><tr><th scope="col">Target</th><th scope="col" class="number">Measured</th><th scope="col" class="number">Rounds</th><th scope="col">Verdict</th></tr></thead>
 ${groups.map(
-  (workload) => html`<tbody><tr><th scope="rowgroup" colspan="3">${workload.title}</th></tr>
+  (workload) => html`<tbody><tr><th scope="rowgroup" colspan="4">${workload.title}</th></tr>
 ${workload.targets.map(
-  ({ text, value, met }) =>
-    html`<tr><th scope="row">${text}</th><td class="number">${number(value)}</td>${verdict(met)}</tr>`,
+  (target) =>
+    html`<tr><th scope="row">${target.text}</th><td class="number">${number(target.value)}</td><td class="number">${range(target.rounds)}</td>${verdict(target)}</tr>`,
 )}</tbody>`,
 )}</table></div>
 </section>`;

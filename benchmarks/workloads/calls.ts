@@ -10,8 +10,8 @@
 import { type Child, start } from '../measure/children.js';
 import { besides, cProgram, isMissing, type Missing } from '../measure/places.js';
 import { disturbed, runDelay } from '../measure/process-cpu.js';
-import { median } from '../measure/statistics.js';
-import { ahead, atMost, type Target, unlessDisturbed } from '../measure/targets.js';
+import { spread } from '../measure/statistics.js';
+import { ahead, atMost, judged, type Target, unlessDisturbed } from '../measure/targets.js';
 import { findKoffi } from '../rivals/koffi.js';
 import type { Cell, Contest, Context, Row, Sample, Workload } from '../workload.js';
 
@@ -136,12 +136,8 @@ function judge(rows: readonly Row[]): Target[] {
       const toKoffi = row.ratios[KOFFI]?.ns;
       const [traced] = of(TRACED, row);
       return [
-        ...(call?.wait && toC
-          ? [unlessDisturbed(atMost(call.name, WAIT_LIMIT, C, toC.median), row, ...of(C, row))]
-          : []),
-        ...(call?.buffer && toKoffi
-          ? [unlessDisturbed(ahead(call.name, KOFFI, toKoffi.median), row, ...of(KOFFI, row))]
-          : []),
+        ...(call?.wait && toC ? [unlessDisturbed(atMost(call.name, WAIT_LIMIT, C, toC), row, ...of(C, row))] : []),
+        ...(call?.buffer && toKoffi ? [unlessDisturbed(ahead(call.name, KOFFI, toKoffi), row, ...of(KOFFI, row))] : []),
         ...(call && traced ? [unlessDisturbed(traceCosts(call.name, row, traced), row, traced)] : []),
       ];
     });
@@ -152,8 +148,8 @@ function traceCosts(name: string, own: Row, traced: Row): Target {
   const before = own.metrics.ns?.rounds ?? [];
   // An interrupted run may have measured one of them once more.
   const rounds = (traced.metrics.ns?.rounds ?? []).slice(0, before.length);
-  const added = median(rounds.map((ns, round) => ns - (before[round] as number)));
-  return { text: `${name}: less than ${TRACE_LIMIT} ns more when traced`, value: added, met: added < TRACE_LIMIT };
+  const added = spread(rounds.map((ns, round) => ns - (before[round] as number)));
+  return judged(`${name}: less than ${TRACE_LIMIT} ns more when traced`, added, (ns) => ns < TRACE_LIMIT);
 }
 
 export const calls: Workload = {

@@ -9,7 +9,7 @@ import { allowedCpus } from '../measure/machine.js';
 import { besides, cProgram, isMissing } from '../measure/places.js';
 import { disturbed, runDelay } from '../measure/process-cpu.js';
 import { ratio } from '../measure/statistics.js';
-import type { Target } from '../measure/targets.js';
+import { judged, type Target } from '../measure/targets.js';
 import type { Cell, Claim, Contest, Context, Flag, Row, Sample, Workload } from '../workload.js';
 import { type Done, WAYS, type Way } from './cores-ways.js';
 
@@ -248,12 +248,14 @@ export function targets(rows: readonly Row[], cpus: number): Target[] {
   const [one, two] = [1, 2].map((workers) => find(rows, OWN, 'kept open', workers));
   const [before, after] = [one?.metrics.rate?.rounds, two?.metrics.rate?.rounds];
   if (before === undefined || after === undefined || before.length !== after.length) return [];
-  const { median } = ratio(after, before);
+  const gain = ratio(after, before);
   const text = `${OWN}, 2 workers: at least ${GAIN} × 1 worker`;
-  if (cpus < 3) return [{ text: `${text} (${cpus} CPUs: none for the generator)`, value: median, met: null }];
+  const enough = (times: number): boolean => times >= GAIN;
+  if (cpus < 3) return [{ ...judged(`${text} (${cpus} CPUs: none for the generator)`, gain, enough), met: null }];
   // A generator or a neighbour that took the time away cannot have made it faster.
   const doubtful = [one, two].some((row) => row !== undefined && row.flags.length > 0);
-  return [{ text, value: median, met: median >= GAIN ? true : doubtful ? null : false }];
+  const target = judged(text, gain, enough);
+  return [target.met || !doubtful ? target : { ...target, met: null }];
 }
 
 function claims(rows: readonly Row[]): Claim[] {

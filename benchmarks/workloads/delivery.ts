@@ -136,7 +136,8 @@ function judge(rows: readonly Row[]): Target[] {
     const rival = find(RIVAL, ready);
     const ratio = row?.ratios[RIVAL]?.ns;
     if (row === undefined || rival === undefined || ratio === undefined) continue;
-    const target = atLeast(`${name}, ${ready} ready, times faster`, limit, RIVAL, 1 / ratio.median);
+    const times = { median: 1 / ratio.median, min: 1 / ratio.max, max: 1 / ratio.min };
+    const target = atLeast(`${name}, ${ready} ready, times faster`, limit, RIVAL, times);
     targets.push(unlessDisturbed(target, row, rival));
   }
   const net = find(NET_SOCKET);
@@ -145,8 +146,8 @@ function judge(rows: readonly Row[]): Target[] {
     const ratio = row?.ratios[NET_SOCKET];
     if (row === undefined || net === undefined || !ratio?.median || !ratio.p99) continue;
     const judged = [
-      atMost(`${name}, median latency`, LATENCY_LIMIT, NET_SOCKET, ratio.median.median),
-      atMost(`${name}, 99th percentile`, LATENCY_LIMIT, NET_SOCKET, ratio.p99.median),
+      atMost(`${name}, median latency`, LATENCY_LIMIT, NET_SOCKET, ratio.median),
+      atMost(`${name}, 99th percentile`, LATENCY_LIMIT, NET_SOCKET, ratio.p99),
     ];
     targets.push(...judged.map((target) => unlessDisturbed(target, row, net)));
   }

@@ -244,7 +244,7 @@ function judge(rows: readonly Row[]): Target[] {
       const figure = row?.ratios[other]?.messagesPerSecond;
       const beside = rowOf(rows, other, BASE);
       if (!row || !figure || !beside) return [];
-      const target = atLeast(`${name}, messages/s`, limit, other, figure.median);
+      const target = atLeast(`${name}, messages/s`, limit, other, figure);
       return [unlessDisturbed(unlessBound(target, row, beside), row, beside)];
     };
     const cpu = row?.ratios[baseline]?.cpu;
@@ -252,7 +252,7 @@ function judge(rows: readonly Row[]): Target[] {
     return [
       ...rate(RATE_LIMIT, baseline),
       ...(row && cpu && beside
-        ? [unlessDisturbed(atMost(`${name}, CPU a message`, CPU_LIMIT, baseline, cpu.median), row, beside)]
+        ? [unlessDisturbed(atMost(`${name}, CPU a message`, CPU_LIMIT, baseline, cpu), row, beside)]
         : []),
       ...rate(NODE_NET_LIMIT, NODE_NET),
     ];
@@ -262,7 +262,7 @@ function judge(rows: readonly Row[]): Target[] {
     const base = rowOf(rows, name, BASE);
     const figure = across(row, base, 'messagesPerSecond');
     if (!row || !base || !figure) return [];
-    const target = atLeast(`${name}, messages/s with ${SOME} idle connections`, IDLE_LIMIT, 'without', figure.median);
+    const target = atLeast(`${name}, messages/s with ${SOME} idle connections`, IDLE_LIMIT, 'without', figure);
     return [unlessDisturbed(unlessBound(target, row, base), row, base)];
   });
   return [...against, ...idle];

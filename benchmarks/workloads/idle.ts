@@ -128,7 +128,7 @@ function judge(rows: readonly Row[]): Target[] {
     const figure = across(found?.most, found?.none, 'cpu');
     if (!found || !figure) return [];
     const text = `${name}, CPU a message with ${idleOf(found.most)} idle connections`;
-    return [unlessDisturbed(atMost(text, LIMIT, 'that with none', figure.median), found.none, found.most)];
+    return [unlessDisturbed(atMost(text, LIMIT, 'that with none', figure), found.none, found.most)];
   });
 }
 

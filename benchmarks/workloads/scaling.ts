@@ -8,7 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { type Child, start } from '../measure/children.js';
 import { besides, cProgram, inPackage, isMissing, type Missing } from '../measure/places.js';
 import { disturbed, runDelay } from '../measure/process-cpu.js';
-import { median, ratio } from '../measure/statistics.js';
+import { median, ratio, type Spread } from '../measure/statistics.js';
 import type { Target } from '../measure/targets.js';
 import { findLibevent } from '../rivals/libevent.js';
 import type { Cell, Claim, Contest, Context, Params, Row, Sample, Workload } from '../workload.js';
@@ -219,13 +219,13 @@ const isOf = (row: Row, params: Params): boolean =>
   Object.entries(params).every(([name, is]) => row.params[name] === is);
 
 /** The ratio of two within the rounds that both have: an interrupted run ends with some of a round. */
-function beside(row: Row, other: Row): number | undefined {
+function beside(row: Row, other: Row): Spread | undefined {
   const [own, base] = [row, other].map(({ metrics }) => metrics.time?.rounds ?? []) as [
     readonly number[],
     readonly number[],
   ];
   const both = Math.min(own.length, base.length);
-  return both === 0 ? undefined : ratio(own.slice(0, both), base.slice(0, both)).median;
+  return both === 0 ? undefined : ratio(own.slice(0, both), base.slice(0, both));
 }
 
 /** fdmux beside one other, by the same call: the case in which it does worst. */
@@ -234,19 +234,26 @@ function target(rows: readonly Row[], method: Method, party: string): Target[] {
   const pairs = of('fdmux')
     .flatMap((row) => {
       const other = of(party).find(({ params }) => isOf(row, params));
-      const value = other && beside(row, other);
+      const times = other && beside(row, other);
       const busy = [row, other].some((one) => one?.flags.includes('disturbed'));
-      return value === undefined ? [] : [{ row, value, busy }];
+      return times === undefined ? [] : [{ row, times, busy }];
     })
-    .sort((a, b) => b.value - a.value);
+    .sort((a, b) => b.times.median - a.times.median);
   const [worst] = pairs;
   if (worst === undefined) return [];
-  const beyond = pairs.filter(({ value }) => value > method.limit);
+  const { limit, name } = method;
+  const beyond = pairs.filter(({ times }) => times.median > limit);
+  const { median, min, max } = worst.times;
   return [
     {
-      text: `${method.name}: at most ${method.limit} × ${party} at every n (worst: ${caseOf(worst.row)})`,
-      value: worst.value,
+      text: `${name}: at most ${limit} × ${party} at every n (worst: ${caseOf(worst.row)})`,
+      value: median,
       met: beyond.length === 0 ? true : beyond.every(({ busy }) => busy) ? null : false,
+      rounds: [min, max],
+      agreed:
+        beyond.length === 0
+          ? pairs.every(({ times }) => times.max <= limit)
+          : beyond.some(({ times }) => times.min > limit),
     },
   ];
 }
@@ -335,7 +342,7 @@ function edge(rows: readonly Row[]): Claim {
   const of = (method: string) => rows.filter(({ contestant }) => contestant === `fdmux ${method}`);
   const gains = of('epoll level').flatMap((row) => {
     const other = of('epoll edge').find(({ params }) => isOf(row, params));
-    const value = other && beside(row, other);
+    const value = other && beside(row, other)?.median;
     return value === undefined ? [] : [{ row, value }];
   });
   if (gains.length === 0) return unmeasured(said);

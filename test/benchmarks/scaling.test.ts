@@ -201,14 +201,29 @@ describe('what is made of the figures', () => {
 
   test('a target is judged by the worst case, which it names; not where the machine was busy', () => {
     const good = [...pair('poll', 'C', 10, 1.1), ...pair('poll', 'C', 100, 1.25)];
-    expect(scaling.judge(good)).toEqual([
-      { text: 'poll: at most 1.3 × C at every n (worst: 100 watched, 1 active)', value: 1.25, met: true },
-    ]);
+    const text = 'poll: at most 1.3 × C at every n (worst: 100 watched, 1 active)';
+    expect(scaling.judge(good)).toEqual([{ text, value: 1.25, met: true, rounds: [1.25, 1.25], agreed: true }]);
     expect(scaling.judge([...good, ...pair('poll', 'C', 1000, 1.5)])[0]).toMatchObject({ value: 1.5, met: false });
     expect(scaling.judge([...good, ...pair('poll', 'C', 1000, 1.5, ['disturbed'])])[0]).toMatchObject({ met: null });
     expect(scaling.judge(pair('select', 'libevent', 10, 1.5))).toMatchObject([{ value: 1.5, met: true }]);
     expect(scaling.judge(pair('epoll one-shot', 'C', 10, 9))).toMatchObject([{ met: false }]);
     expect(scaling.judge([row('fdmux poll', 10, 1, 2)])).toEqual([]);
+  });
+
+  test('one round of any case is enough to doubt that a target is met, and one case beyond it in all rounds that it is missed', () => {
+    const timed = (contestant: string, n: number, rounds: number[]): Row => ({
+      ...row(contestant, n, 1, rounds[1] as number),
+      metrics: { time: { ...spread(rounds[1] as number), rounds } },
+    });
+    const noisy = (n: number, rounds: number[]): Row[] => [
+      timed('fdmux poll', n, rounds),
+      timed('C poll', n, [1, 1, 1]),
+    ];
+    const agreed = (...cases: Row[][]): unknown => scaling.judge(cases.flat())[0];
+    expect(agreed(noisy(10, [1, 1.1, 1.2]))).toMatchObject({ met: true, agreed: true });
+    expect(agreed(noisy(10, [1, 1.1, 1.4]), noisy(100, [1, 1.2, 1.2]))).toMatchObject({ met: true, agreed: false });
+    expect(agreed(noisy(10, [1, 1.5, 1.6]))).toMatchObject({ met: false, agreed: false });
+    expect(agreed(noisy(10, [1, 1.6, 1.7]), noisy(100, [1.4, 1.5, 1.6]))).toMatchObject({ met: false, agreed: true });
   });
 
   test('the claims hold where select and poll grow with the descriptors and epoll does not', () => {

@@ -96,7 +96,7 @@ describe('what to think of them', () => {
       'FAILED: b: n 1: 1 byte was lost',
       'koffi: skipped: not installed: npm run bench:rivals',
       'Cut at 4000.',
-      'NOT MET  a: at most 1.3 × C (2.00)',
+      'NOT MET    a: at most 1.3 × C (2.00)',
       'does not hold: document 002: It is so. Measured: It is not.',
     ]) {
       expect(shown).toContain(line);
