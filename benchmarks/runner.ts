@@ -51,12 +51,28 @@ export function groups(cells: readonly Cell[]): Cell[][] {
   return found;
 }
 
-/** Who is measured in which order. */
+const passesOf = ({ passes = 1 }: Cell): number => passes;
+
+/** Who is measured in which order; as often as it has passes, but once to warm up. */
 function order(cells: readonly Cell[], round: number): Cell[] {
   return groups(cells).flatMap((group) => {
     const first = round % group.length;
-    return [...group.slice(first), ...group.slice(0, first)];
+    const turn = [...group.slice(first), ...group.slice(0, first)];
+    if (round === 0) return turn;
+    const passes = Array.from({ length: Math.max(...turn.map(passesOf)) }, (_, pass) => pass);
+    return passes.flatMap((pass) => turn.filter((cell) => pass < passesOf(cell)));
   });
+}
+
+/** The middle of the passes of a round. */
+function merged(passes: readonly Sample[]): Sample {
+  const [only] = passes;
+  if (only !== undefined && passes.length === 1) return only;
+  const samples: Samples = new Map(passes.entries());
+  const names = new Set(passes.flatMap(({ metrics }) => Object.keys(metrics)));
+  const metrics = Object.fromEntries([...names].map((name) => [name, median([...valuesOf(samples, name).values()])]));
+  const quantiles = middle(samples);
+  return { metrics, flags: flagsOf(samples), ...(quantiles && { quantiles }) };
 }
 
 /** By round; rounds that were not measured are not there. */
@@ -191,8 +207,9 @@ export async function runWorkload(
 
   const play = async ({ cells, warmsUp = false }: Contest): Promise<void> => {
     const first = warmsUp ? 1 : 0;
-    const total = cells.reduce((sum, { seconds }) => sum + seconds, 0);
-    const planned = total * (rounds + 1 - first);
+    const total = cells.reduce((sum, cell) => sum + cell.seconds * passesOf(cell), 0);
+    const warmUp = warmsUp ? 0 : cells.reduce((sum, cell) => sum + cell.seconds, 0);
+    const planned = total * rounds + warmUp;
     observer.begun?.(planned, rounds);
     const start = performance.now();
     const out = new Set<string>();
@@ -215,6 +232,7 @@ export async function runWorkload(
       return second?.flags?.includes('disturbed') ? sample : second;
     };
     for (let round = first; round <= rounds; round++) {
+      const taken = new Map<Cell, Sample[]>(cells.map((cell) => [cell, []]));
       for (const cell of order(cells, round)) {
         if (!out.has(cell.contestant)) {
           observer.measuring?.(cell, round, left());
@@ -223,7 +241,9 @@ export async function runWorkload(
             out.add(cell.contestant);
             measured.delete(cell);
           } else if (round > 0) {
-            measured.get(cell)?.set(round, sample);
+            const passes = taken.get(cell) as Sample[];
+            passes.push(sample);
+            measured.get(cell)?.set(round, merged(passes));
           }
         }
         done += cell.seconds;

@@ -65,6 +65,8 @@ export interface Cell {
   readonly params: Params;
   /** How long one measurement takes, about, in seconds: for the time left. */
   readonly seconds: number;
+  /** How many measurements make one of a round, the others' in between: what slows the machine for a moment hits one. 1 unless given. */
+  readonly passes?: number;
   /**
    * Takes one measurement, and checks that the work was done: every byte, every event.
    * @throws Error when something was lost or wrong: the benchmark fails

@@ -24,6 +24,11 @@ const FD_SETSIZE = 1024;
 /** More pairs than these would take too long: every look of select and poll goes through all. */
 const LARGEST = 10_000;
 const ACTIVE = [1, 10, 100] as const;
+/** How long everybody's part in a case is measured at a time, in milliseconds. */
+const MILLISECONDS = { pass: 16, whole: 60, quick: 10 };
+/** So often, up to so many pairs; beyond, a run is too long for that. */
+const PASSES = 3;
+const PASSES_UP_TO = 1000;
 /** A look of select or poll, for each pair, in seconds: for the time left. */
 const LOOK = 2e-7;
 /** To open or close a pair, in seconds. */
@@ -165,10 +170,11 @@ function cellsOf(
   ns: readonly number[],
   quick: boolean,
 ): { cells: Cell[]; stopped: Set<string> } {
-  const milliseconds = quick ? 10 : 60;
   const cells: Cell[] = [];
   const stopped = new Set<string>();
   const add = (n: number, active: number, method: Method): void => {
+    const passes = quick || n > PASSES_UP_TO ? 1 : PASSES;
+    const milliseconds = MILLISECONDS[quick ? 'quick' : passes > 1 ? 'pass' : 'whole'];
     for (const { name, methods, fdSetsize } of PARTIES) {
       const child = children.get(name);
       if (child === undefined || !methods.includes(method.id)) continue;
@@ -179,8 +185,8 @@ function cellsOf(
       }
       const run = method.scans ? Math.ceil((active + WRITES) / active) * n * LOOK : 0;
       cells.push({
-        ...{ contestant, params: { n, active } },
-        seconds: Math.max(milliseconds / 1000, run) + n * OPEN,
+        ...{ contestant, params: { n, active }, passes },
+        seconds: Math.max(milliseconds / 1000, run) + (n * OPEN) / passes,
         measure: () => measure(child, method, { n, active }, milliseconds),
       });
     }

@@ -62,6 +62,14 @@ describe('the order', () => {
     expect(rows[0]?.metrics.ns?.rounds).toEqual([1, 2]);
   });
 
+  it('takes the passes of a case in turns, those of the next case after them', async () => {
+    const asked: string[] = [];
+    const two = ['a', 'b'].map((name) => ({ ...cell(name, { n: 1 }, [1], asked), passes: 2 }));
+    const cells = [...two, cell('C', { n: 1 }, [1], asked), cell('a', { n: 2 }, [1], asked)];
+    await runWorkload(workload({ cells, warmsUp: true }), context, 1, never);
+    expect(asked.join(' ')).toBe('b1 C1 a1 b1 a1 a2');
+  });
+
   it('takes cells as one case only while they follow one another', () => {
     const cells = [cell('a', { n: 1 }, [1]), cell('b', { n: 1 }, [1]), cell('a', { n: 2 }, [1])];
     expect(groups(cells).map((group) => group.length)).toEqual([2, 1]);
@@ -82,6 +90,28 @@ describe('the figures', () => {
         metrics: { ns: { median: 20, min: 10, max: 30, rounds: [30, 10, 20] } },
       },
     ]);
+  });
+
+  it('takes the middle of the passes for the round', async () => {
+    const values = [10, 900, 20, 30, 30, 30];
+    const bound: Flag[] = ['generator-bound'];
+    const flags = [bound, bound, [], [], bound, []];
+    let at = 0;
+    const three: Cell = {
+      ...{ contestant: 'a', params: {}, seconds: 0.001, passes: 3 },
+      async measure() {
+        const quantiles = [[0.5, values[at] as number]] as const;
+        return { metrics: { ns: values[at] as number }, flags: flags[at++] as Flag[], quantiles };
+      },
+    };
+    const cells = [three, { ...cell('C', {}, [5]), passes: 3 }];
+    const { rows } = await runWorkload(workload({ cells, warmsUp: true }), context, 2, never);
+    expect(rows[0]).toMatchObject({
+      metrics: { ns: { rounds: [20, 30] } },
+      ratios: { C: { ns: { median: 5, min: 4, max: 6 } } },
+      flags: bound,
+      quantiles: [[0.5, 25]],
+    });
   });
 
   it('divides by the baseline of the same case and the same round', async () => {
