@@ -52,13 +52,14 @@ export function groups(cells: readonly Cell[]): Cell[][] {
 }
 
 const passesOf = ({ passes = 1 }: Cell): number => passes;
+const needsWarmUp = ({ fresh = false }: Cell): boolean => !fresh;
 
 /** Who is measured in which order; as often as it has passes, but once to warm up. */
 function order(cells: readonly Cell[], round: number): Cell[] {
   return groups(cells).flatMap((group) => {
     const first = round % group.length;
     const turn = [...group.slice(first), ...group.slice(0, first)];
-    if (round === 0) return turn;
+    if (round === 0) return turn.filter(needsWarmUp);
     const passes = Array.from({ length: Math.max(...turn.map(passesOf)) }, (_, pass) => pass);
     return passes.flatMap((pass) => turn.filter((cell) => pass < passesOf(cell)));
   });
@@ -208,7 +209,7 @@ export async function runWorkload(
   const play = async ({ cells, warmsUp = false }: Contest): Promise<void> => {
     const first = warmsUp ? 1 : 0;
     const total = cells.reduce((sum, cell) => sum + cell.seconds * passesOf(cell), 0);
-    const warmUp = warmsUp ? 0 : cells.reduce((sum, cell) => sum + cell.seconds, 0);
+    const warmUp = warmsUp ? 0 : cells.filter(needsWarmUp).reduce((sum, cell) => sum + cell.seconds, 0);
     const planned = total * rounds + warmUp;
     observer.begun?.(planned, rounds);
     const start = performance.now();

@@ -67,6 +67,8 @@ export interface Cell {
   readonly seconds: number;
   /** How many measurements make one of a round, the others' in between: what slows the machine for a moment hits one. 1 unless given. */
   readonly passes?: number;
+  /** Whether all it measures begins anew each time: then a round to warm up brings it nothing. */
+  readonly fresh?: boolean;
   /**
    * Takes one measurement, and checks that the work was done: every byte, every event.
    * @throws Error when something was lost or wrong: the benchmark fails

@@ -123,6 +123,7 @@ function cellOf(one: Contestant, what: Case, load: string, generator: string, cp
   return {
     contestant: one.name,
     params: { connections, mode: modeOf(what), load },
+    fresh: eachCosts > 0,
     seconds: Math.max(own.seconds, least * eachCosts) + WARMUP + begins + (load === WRK ? WRK_SECONDS + 0.1 : 0.05),
     async measure() {
       const wrk = load === WRK ? await wrkLoad(generator, one, connections, cpu) : undefined;

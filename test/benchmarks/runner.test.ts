@@ -62,6 +62,13 @@ describe('the order', () => {
     expect(rows[0]?.metrics.ns?.rounds).toEqual([1, 2]);
   });
 
+  it('warms up nobody who begins anew each time', async () => {
+    const asked: string[] = [];
+    const cells = [cell('a', {}, [1], asked), { ...cell('b', {}, [1], asked), fresh: true }];
+    await runWorkload(workload({ cells }), context, 1, never);
+    expect(asked.join(' ')).toBe('a b a');
+  });
+
   it('takes the passes of a case in turns, those of the next case after them', async () => {
     const asked: string[] = [];
     const two = ['a', 'b'].map((name) => ({ ...cell(name, { n: 1 }, [1], asked), passes: 2 }));
