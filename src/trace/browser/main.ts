@@ -466,9 +466,8 @@ function paged(details: HTMLDetailsElement): () => void {
   });
   const refill = (): void => {
     shown = calls.start.map((_, call) => call).filter((call) => shownCall({ trace, call }));
-    if (details.open) fill();
+    fill();
   };
-  details.addEventListener('toggle', () => details.open && fill());
   refill();
   return refill;
 }
