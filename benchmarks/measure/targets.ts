@@ -5,7 +5,7 @@ export interface Target {
   /** What is asked, in words: `epoll_wait: at most 1.25 × C`. */
   text: string;
   value: number;
-  /** `null`: it cannot be said, because the machine was busy with something else. */
+  /** `null`: it cannot be said, because the machine was busy with something else, or the load generator with itself. */
   met: boolean | null;
   /** The least and the greatest of the rounds. */
   rounds?: readonly [min: number, max: number];

@@ -210,6 +210,14 @@ describe.skipIf(!existsSync(executablePath))('in Chromium', { timeout: 120_000 }
     await page.context().close();
   });
 
+  test('a target has its rounds beside it, and a mark where they do not agree', async () => {
+    const { page } = await open(small());
+    const cells = (name: string) => page.locator('#targets tr', { hasText: name }).locator('td').allTextContents();
+    expect(await cells('epoll_wait: at most')).toEqual(['1.12', '1.10 to 1.14', '✓ met']);
+    expect(await cells('read: at most')).toEqual(['1.29', '1.21 to 1.33', '✗ missed ≈']);
+    await page.context().close();
+  });
+
   const LIGHT = ['rgb(251, 250, 247)', 'rgb(194, 80, 10)'];
   const DARK = ['rgb(22, 24, 29)', 'rgb(255, 145, 82)'];
 

@@ -221,7 +221,12 @@ describe('what is made of the figures', () => {
     ];
     const agreed = (...cases: Row[][]): unknown => scaling.judge(cases.flat())[0];
     expect(agreed(noisy(10, [1, 1.1, 1.2]))).toMatchObject({ met: true, agreed: true });
-    expect(agreed(noisy(10, [1, 1.1, 1.4]), noisy(100, [1, 1.2, 1.2]))).toMatchObject({ met: true, agreed: false });
+    expect(agreed(noisy(10, [1, 1.1, 1.4]), noisy(100, [1, 1.2, 1.2]))).toMatchObject({
+      value: 1.2,
+      rounds: [1, 1.4],
+      met: true,
+      agreed: false,
+    });
     expect(agreed(noisy(10, [1, 1.5, 1.6]))).toMatchObject({ met: false, agreed: false });
     expect(agreed(noisy(10, [1, 1.6, 1.7]), noisy(100, [1.4, 1.5, 1.6]))).toMatchObject({ met: false, agreed: true });
   });
