@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { Context, Row, Target } from '../../benchmarks/faults/fault.js';
@@ -87,14 +86,16 @@ describe('a trial', () => {
 
 describe('npm run faults', () => {
   const run = (...args: string[]) => {
-    const child = spawn(process.execPath, [command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const temporary = folder();
+    const env = { ...process.env, TMPDIR: temporary };
+    const child = spawn(process.execPath, [command, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     const said = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {
         said[name] += text;
       });
     }
-    return { child, said, exit: once(child, 'close') };
+    return { child, said, temporary, exit: once(child, 'close') };
   };
 
   it('has a fault for each line of what is promised, each with a name of its own', () => {
@@ -139,20 +140,19 @@ describe('npm run faults', () => {
   });
 
   it('interrupted, ends every process that it has started, and keeps the table so far', async () => {
-    const { child, said, exit } = run('resets');
+    const { child, said, temporary, exit } = run('resets');
     const pid = child.pid as number;
     const children = (): string[] =>
       readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
     // A server and its clients.
     await vi.waitUntil(() => children().length >= 2, { timeout: 20_000 });
     const started = children();
-    const before = readdirSync(tmpdir()).filter((name) => name.startsWith('fdmux-faults-'));
+    expect(readdirSync(temporary)).toHaveLength(1);
     child.kill('SIGTERM');
     expect(await exit).toEqual([143, null]);
     expect(said.stderr).toContain('faults: interrupted');
     expect(said.stdout).toContain('0 trials');
     await vi.waitUntil(() => started.every((one) => !existsSync(`/proc/${one}`)), { timeout: 5000 });
-    const after = readdirSync(tmpdir()).filter((name) => name.startsWith('fdmux-faults-'));
-    expect(after.length).toBeLessThan(before.length);
+    expect(readdirSync(temporary)).toEqual([]);
   });
 });

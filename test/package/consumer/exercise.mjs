@@ -1,6 +1,6 @@
 // What a user's program does with the installed package, step by step: a line of JSON for each, with "works" or what it threw.
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { Worker } from 'node:worker_threads';
 
@@ -149,12 +149,14 @@ export const steps = {
       1,
     );
     const inotify = new fdmux.Inotify();
-    inotify.add(tmpdir(), fdmux.IN_CREATE);
-    writeFileSync(`${tmpdir()}/fdmux-inotify-${process.pid}`, '', { flag: 'w' });
-    assert(
-      wait(inotify, () => inotify.read()).some(({ name }) => name === `fdmux-inotify-${process.pid}`),
-      'no file',
+    const folder = mkdtempSync(`${tmpdir()}/fdmux-inotify-`);
+    inotify.add(folder, fdmux.IN_CREATE);
+    writeFileSync(`${folder}/file`, '');
+    same(
+      wait(inotify, () => inotify.read().map(({ name }) => name)),
+      ['file'],
     );
+    rmSync(folder, { recursive: true });
     const child = spawn('true');
     const pidfd = new fdmux.PidFd(child.pid);
     assert(
@@ -168,7 +170,10 @@ export const steps = {
     process.kill(process.pid, 'SIGUSR2');
     same(fdmux.select([signals], [], [], 5000)[0].length, 1);
     same(signals.read(), ['SIGUSR2']);
+    // A listener for a signal keeps no event loop.
+    const timer = setTimeout(() => {}, 10_000);
     await told;
+    clearTimeout(timer);
     signals.close();
   },
   'the event loop: Epoll.ready': async ({ fdmux }) => {
