@@ -20,6 +20,8 @@ export default defineConfig({
     reporters: process.env.CI ? ['default', ['json', { outputFile: 'coverage/tests.json' }]] : ['default'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    // A browser under load may draw for longer than the second it has by default.
+    expect: { poll: { timeout: 20_000 } },
     coverage: {
       include: ['src/**/*.ts', 'benchmarks/**/*.ts'],
       // What runs in a browser: no coverage of Node.js's sees it.

@@ -125,7 +125,7 @@ async function measuring(...args: string[]) {
   return {
     ...{ child, exit },
     kept: () => JSON.parse(readFileSync(json, 'utf8')) as BenchResult,
-    allEnded: () => vi.waitUntil(() => children.every((one) => !existsSync(`/proc/${one}`)), { timeout: 5000 }),
+    allEnded: () => vi.waitUntil(() => children.every((one) => !existsSync(`/proc/${one}`)), { timeout: 20_000 }),
   };
 }
 

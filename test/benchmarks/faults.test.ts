@@ -152,7 +152,7 @@ describe('npm run faults', () => {
     expect(await exit).toEqual([143, null]);
     expect(said.stderr).toContain('faults: interrupted');
     expect(said.stdout).toContain('0 trials');
-    await vi.waitUntil(() => started.every((one) => !existsSync(`/proc/${one}`)), { timeout: 5000 });
+    await vi.waitUntil(() => started.every((one) => !existsSync(`/proc/${one}`)), { timeout: 20_000 });
     expect(readdirSync(temporary)).toEqual([]);
   });
 });

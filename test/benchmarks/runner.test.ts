@@ -257,7 +257,7 @@ describe('an interruption', () => {
     ]);
     expect(failures).toEqual([]);
     const { pid } = children[0] as Child;
-    await vi.waitUntil(() => !runs(pid));
+    await vi.waitUntil(() => !runs(pid), { timeout: 20_000 });
   }, 60_000);
 
   it('while a workload opens, leaves nothing to wait for', async () => {
@@ -275,6 +275,6 @@ describe('an interruption', () => {
     const grandchild = Number(await child.line());
     expect(runs(grandchild)).toBe(true);
     await child.end();
-    await vi.waitUntil(() => !runs(grandchild));
+    await vi.waitUntil(() => !runs(grandchild), { timeout: 20_000 });
   });
 });
