@@ -51,8 +51,10 @@ export default defineConfig({
           // The objects must do the same in worker_threads, where waits are cut into slices.
           include: ['test/{objects,selectors}/*.test.ts'],
           pool: 'threads',
-          // One process has one table of descriptors: nobody else may open or close any meanwhile.
+          // One process has one table of descriptors: nobody else may open or close any meanwhile, and vitest does not wait for
+          // the end of one file's thread before it starts the next.
           fileParallelism: false,
+          isolate: false,
           sequence: { groupOrder: 1 },
         },
       },

@@ -33,6 +33,7 @@ import {
 import * as sys from 'fdmux/sys';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import {
+  changed,
   close,
   closing,
   codeOf,
@@ -433,7 +434,7 @@ describe('socketpair and fromFd', () => {
     const before = openFiles();
     expect(() => Socket.fromFd(r)).toThrow(failure('ENOTSOCK', 'getsockopt'));
     expect(codeOf(() => Socket.fromFd(file))).toBe('ENOTSOCK');
-    expect(openFiles()).toEqual(before);
+    expect(changed(before)).toEqual([]);
     close(r);
     expect(() => Socket.fromFd(r)).toThrow(failure('EBADF', 'getsockopt'));
     for (const value of noDescriptors) {
@@ -554,7 +555,7 @@ describe('hostile arguments', () => {
         inspect(value),
       ).toMatch(/^ERR_(INVALID_ARG_TYPE|OUT_OF_RANGE)$/);
     }
-    expect(openFiles()).toEqual(before);
+    expect(changed(before)).toEqual([]);
     expect(socket.blocking).toBe(false);
     expect(() => other.recv(1, MSG_DONTWAIT)).toThrow(failure('EAGAIN', 'recv'));
   });
@@ -589,8 +590,12 @@ it('blocking calls go on when signals interrupt them', async () => {
      server.sendAll(Buffer.alloc(8 << 20));
      server.close();
      worker.on('exit', () => {
-       console.log(JSON.stringify({ came, signals: signals > 0 }));
-       process.exit();
+       // Node.js tells of signals when it gets to it.
+       setInterval(() => {
+         if (signals === 0) return;
+         console.log(JSON.stringify({ came, signals: true }));
+         process.exit();
+       }, 1);
      });`,
     'SIGUSR1',
   );

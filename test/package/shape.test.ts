@@ -1,10 +1,11 @@
 // What is in the package: the checks of publint and attw, what has to be there, and that it builds from its own sources.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect, inject, onTestFinished, test } from 'vitest';
 import { consumer, entries, expectAll, run } from './support.js';
 
@@ -62,7 +63,8 @@ test('binaries, types, sources and the benchmarks’ programs are all there, and
   expect(gypfile).toBe(false);
 });
 
-test('where no binary fits, it builds from its own sources', async () => {
+// A compiler's work, beside other tests.
+test('where no binary fits, it builds from its own sources', { timeout: 600_000 }, async () => {
   const folder = mkdtempSync(join(tmpdir(), 'fdmux-sources-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   cpSync(consumer, folder, { recursive: true });
@@ -71,7 +73,7 @@ test('where no binary fits, it builds from its own sources', async () => {
   const without = await run([process.execPath, '-e', `import('${copy}/dist/src/index.js')`]);
   expect(without.stderr).toContain(`no binary for linux-${process.arch} here. With a compiler at hand, \`npx node-gyp`);
   const gyp = createRequire(import.meta.url).resolve('node-gyp/bin/node-gyp.js');
-  execFileSync(process.execPath, [gyp, 'rebuild', '--silent'], { cwd: copy, stdio: 'pipe' });
+  await promisify(execFile)(process.execPath, [gyp, 'rebuild', '--silent'], { cwd: copy });
   const ended = await run([process.execPath, join(folder, 'with-import.mjs'), ...entries]);
   await expectAll(ended);
 });

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readlinkSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import { isMainThread, Worker } from 'node:worker_threads';
 import { Socket, socketpair } from 'fdmux';
 import * as sys from 'fdmux/sys';
 import { onTestFinished } from 'vitest';
@@ -60,8 +60,10 @@ export function reuse(fd: number): number {
       for (const other of spare) close(other);
       return w;
     }
-    if (r > fd && w > fd) throw new Error(`${fd} is taken`);
-    spare.push(r, w);
+    if (r > fd) throw new Error(`${fd} is taken`);
+    spare.push(r);
+    if (w === fd) close(w);
+    else spare.push(w);
   }
 }
 
@@ -90,9 +92,25 @@ export function openFiles(): Map<number, string> {
   const fds = new Map<number, string>();
   for (let fd = 0; fd < 4096; fd++) {
     // Asked one by one: listing /proc/self/fd would open one more.
-    if (sys.fcntl(fd, sys.F_GETFD) >= 0) fds.set(fd, readlinkSync(`/proc/self/fd/${fd}`));
+    if (sys.fcntl(fd, sys.F_GETFD) < 0) continue;
+    try {
+      fds.set(fd, readlinkSync(`/proc/self/fd/${fd}`));
+    } catch (error) {
+      // Closed since, by another thread.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
   return fds;
+}
+
+/**
+ * The numbers that have been opened since, or stand for something else. In a process of its own also those that have been
+ * closed: in a thread vitest closes some of its own meanwhile.
+ */
+export function changed(before: Map<number, string>): number[] {
+  const now = openFiles();
+  const fds = isMainThread ? new Set([...before.keys(), ...now.keys()]) : now.keys();
+  return [...fds].filter((fd) => before.get(fd) !== now.get(fd));
 }
 
 export function byte(fd: number): void {

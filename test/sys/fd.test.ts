@@ -372,7 +372,8 @@ describe('openat2', () => {
       expect(open(name, sys.RESOLVE_BENEATH), name).toBe(-sys.EXDEV);
     }
     expect(content(open('within', sys.RESOLVE_BENEATH))).toBe('inside');
-    expect(content(open('../../file', sys.RESOLVE_IN_ROOT))).toBe('inside');
+    // Not with '..', which is EAGAIN when anybody renames anything meanwhile.
+    expect(content(open('/file', sys.RESOLVE_IN_ROOT))).toBe('inside');
     expect(open('within', sys.RESOLVE_NO_SYMLINKS)).toBe(-sys.ELOOP);
     expect(open('magic', sys.RESOLVE_NO_MAGICLINKS)).toBe(-sys.ELOOP);
     expect(open('/proc/self/status', sys.RESOLVE_NO_XDEV)).toBe(-sys.EXDEV);

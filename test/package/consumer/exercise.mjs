@@ -111,6 +111,7 @@ export const steps = {
       same(receiver.recv(100).toString(), address.family);
       sender.close();
       receiver.close();
+      if (address.path !== undefined) rmSync(address.path);
     }
   },
   selectors: ({ fdmux, selectors }) => {
