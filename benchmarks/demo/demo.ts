@@ -185,9 +185,9 @@ export async function demo(): Promise<boolean> {
     screen.close();
     process.exit(signal === 'SIGINT' ? 130 : 143);
   };
-  // Also when nobody reads any more what it says.
+  // Also when nobody reads any more what it says. The clients first: they would say that their server has gone.
   const endAll = (): void => {
-    for (const child of running) child.kill('SIGTERM');
+    for (const child of [...running].reverse()) child.kill('SIGTERM');
   };
   process.once('SIGINT', end).once('SIGTERM', end).once('exit', endAll);
 
