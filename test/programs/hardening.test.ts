@@ -10,6 +10,7 @@ import {
   descriptorsOf,
   echoPrograms,
   FDMUX,
+  holdPort,
   needsDescriptors,
   ownDescriptors,
   pattern,
@@ -377,7 +378,8 @@ for (const program of echoPrograms) {
     });
 
     test.each(['SIGTERM', 'SIGINT'] as const)('%s under load ends it: every socket closed, code 0', async (signal) => {
-      const server = await serve(program);
+      const port = holdPort();
+      const server = await serve(program, { port });
       const guests = await Client.many(server, 50);
       for (const guest of guests) {
         guest.socket.on('data', (echo) => guest.say(echo));
@@ -390,7 +392,7 @@ for (const program of echoPrograms) {
       expect({ code, killer, stderr }).toEqual({ code: 0, killer: null, stderr: '' });
       expect(stdout).toBe(`${name} listening on 127.0.0.1:${server.port}\n`);
       await until(() => [...guests, unread].every((guest) => guest.over !== null), 'the end of every connection');
-      const again = await serve(program, { port: server.port });
+      const again = await serve(program, { port });
       expect(await (await Client.to(again)).ask('again')).toBe('again');
     });
 

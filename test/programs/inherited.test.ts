@@ -1,5 +1,4 @@
 // --fd, and socket activation as systemd does it: a listener that somebody else opened.
-import { createServer } from 'node:net';
 import * as sys from 'fdmux/sys';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { chooseInherited } from '../../src/programs/support/inherited.js';
@@ -9,6 +8,7 @@ import {
   type EchoProgram,
   echoPrograms,
   FDMUX,
+  holdPort,
   portOf,
   type Server,
   stop,
@@ -155,18 +155,9 @@ describe('LISTEN_FDS and LISTEN_PID', () => {
   });
 });
 
-/** A port that nobody listens on at the moment. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 test('systemd-socket-activate starts it when the first client comes, who is served', async (ctx) => {
   needs(ctx, 'systemd-socket-activate');
-  const port = await freePort();
+  const port = holdPort();
   const program = echoPrograms.find(({ name }) => name === 'epoll-echo') as EchoProgram;
   const args = [
     '--listen',

@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { getrlimit, RLIMIT_NOFILE } from 'fdmux/sys';
+import * as sys from 'fdmux/sys';
 import { onTestFinished, type TestContext, test } from 'vitest';
+import { keep, ok } from './fds.js';
 import { type Child, type Ended, root, start } from './processes.js';
 
 /** A row of the table: a new echo program is one more. */
@@ -70,7 +71,7 @@ export function testIf(applies: boolean): (name: string, body: (ctx: TestContext
 /** Skips a test, visibly, where a process may not have so many descriptors. */
 export function needsDescriptors(ctx: TestContext, count: number): void {
   const limit = new Float64Array(2);
-  getrlimit(RLIMIT_NOFILE, limit);
+  sys.getrlimit(sys.RLIMIT_NOFILE, limit);
   if ((limit[0] as number) < count) ctx.skip(`needs RLIMIT_NOFILE ${count}`);
 }
 
@@ -190,9 +191,24 @@ export function descriptorsOf(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** What a server has open of its own: once it waits for the first client, not while it still starts. */
-export function ownDescriptors(server: Server): Promise<number> {
-  return settled(() => descriptorsOf(server.pid), "the server's descriptors");
+/** What a server has open of its own: it still starts when it says that it listens, and has started when it answers. */
+export async function ownDescriptors(server: Server): Promise<number> {
+  const client = await Client.to(server);
+  await client.ask('?');
+  const own = descriptorsOf(server.pid) - 1;
+  client.leave();
+  await until(() => descriptorsOf(server.pid) === own, 'the end of the one who asked');
+  return own;
+}
+
+/** A port that nobody else is given before the test ends: bound, not listening. Who sets SO_REUSEADDR may bind and listen there. */
+export function holdPort(): number {
+  const fd = keep(sys.socket(sys.AF_INET, sys.SOCK_STREAM | sys.SOCK_CLOEXEC, 0));
+  ok(sys.setsockopt(fd, sys.SOL_SOCKET, sys.SO_REUSEADDR, 1));
+  ok(sys.bind(fd, { family: 'IPv4', address: '127.0.0.1', port: 0 }));
+  const address = new sys.SockAddr();
+  ok(sys.getsockname(fd, address));
+  return address.port;
 }
 
 /** How many descriptors below `limit` a server has for clients: one that it has inherited may lie beyond. */

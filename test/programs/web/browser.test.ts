@@ -62,6 +62,8 @@ describe.skipIf(!existsSync(executablePath))('in Chromium', () => {
       const background = colorScheme === 'light' ? 'rgb(251, 250, 247)' : 'rgb(22, 24, 29)';
       expect(looks).toEqual({ picture: 640, background, wide: false });
 
+      // A reload ends what is still on its way: the icon comes late.
+      await page.waitForLoadState('networkidle');
       await page.reload();
       await page.waitForSelector('html[data-ready]');
       expect(complaints).toEqual([]);
