@@ -28,4 +28,4 @@ it('times every call with each number of ready descriptors, from TypeScript, fro
   expect(targets.filter(({ text }) => text.includes('koffi'))).toHaveLength('koffi' in missing ? 0 : 10);
   expect(targets.filter(({ text }) => text.endsWith('when traced'))).toHaveLength(WAITS.length + OTHERS.length);
   expect(stdout.includes('koffi: skipped: not installed: npm run bench:rivals')).toBe('koffi' in missing);
-});
+}, 120_000);

@@ -119,7 +119,7 @@ async function measuring(...args: string[]) {
     stderr += text;
   });
   const pid = child.pid as number;
-  await vi.waitUntil(() => stderr.includes('round 2 of 100'), { timeout: 25_000 });
+  await vi.waitUntil(() => stderr.includes('round 2 of 100'), { timeout: 100_000 });
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
   expect(children.length).toBeGreaterThan(0);
   return {
@@ -129,7 +129,7 @@ async function measuring(...args: string[]) {
   };
 }
 
-describe('an interruption', () => {
+describe('an interruption', { timeout: 120_000 }, () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
@@ -164,7 +164,7 @@ describe('an interruption', () => {
   });
 });
 
-describe('at a terminal', () => {
+describe('at a terminal', { timeout: 120_000 }, () => {
   it('shows a bar with the time left, and leaves the cursor visible on Ctrl-C', async (ctx) => {
     needs(ctx, 'python3');
     const terminal = startAtTerminal([process.execPath, [command, 'bench', 'calls', '--quick', '--runs', '100']]);
@@ -172,7 +172,7 @@ describe('at a terminal', () => {
     terminal.process.stdout.on('data', (text: string) => {
       screen += text;
     });
-    await vi.waitUntil(() => /\d+ %, .*\d+ s left {2}calls: .*epoll_wait, ready 1/.test(screen), { timeout: 20_000 });
+    await vi.waitUntil(() => /\d+ %, .*\d+ s left {2}calls: .*epoll_wait, ready 1/.test(screen), { timeout: 100_000 });
     // To everybody in the foreground, as a terminal does it.
     terminal.process.stdin.write('\x03');
     const { code, stdout } = await terminal.ended;

@@ -17,10 +17,10 @@ import {
 import { contestant, faulty, row } from './support/servers.js';
 
 const LOAD: Load = { connections: 4, idle: 0, bytes: 64, rate: 0 };
-const SHORT = { seconds: 0.15, warmup: 0.05, counting: 0.05 };
+const SHORT = { seconds: 0.5, warmup: 0.05, counting: 0.05 };
 const context: Context = { quick: true, machine: describeMachine(), cpus: null, threads: 11 };
 
-const load = (server: Server, change: Partial<Load> = {}, seconds = 0.15): Promise<LoadResult> =>
+const load = (server: Server, change: Partial<Load> = {}, seconds = 0.5): Promise<LoadResult> =>
   underLoad(server, { ...LOAD, ...change }, (measure) => measure(seconds, 0));
 
 describe('a load', () => {
@@ -52,8 +52,8 @@ describe('a load', () => {
 
   it('goes on over the same connections as often as it is asked to', async () => {
     const counts = await underLoad(await contestant(C.level), LOAD, async (measure) => [
-      (await measure(0.1, 0)).exchanged,
-      (await measure(0.05, 0.05)).exchanged,
+      (await measure(0.3, 0)).exchanged,
+      (await measure(0.3, 0.05)).exchanged,
     ]);
     for (const count of counts) expect(count).toBeGreaterThan(0);
   });
