@@ -86,17 +86,15 @@ describe('every contestant', () => {
     async (name) => {
       const server = await run(name);
       const alone = name === 'blocking';
-      const kept = await ownLoad(generator, server, { ...load, least: 100, setup: alone ? 2 : 20 });
-      expect(kept).toMatchObject({ ready: !alone, wrong: 0, failures: 0 });
       // On a busy machine a thread or a process may not run at all for a while.
-      expect(kept.answered).toBeGreaterThan(0);
-      expect(kept.answered).toBeLessThanOrEqual(alone ? 1 : 3);
-      expect(kept.fairness).toBeLessThan(kept.answered / 3 + 1e-6);
-      const each = await ownLoad(generator, server, { ...load, close: true });
+      const long = { ...load, seconds: 1 };
+      const kept = await ownLoad(generator, server, { ...long, setup: alone ? 1 : 20 });
+      expect(kept).toMatchObject({ answered: alone ? 1 : 3, ready: !alone, wrong: 0, failures: 0 });
+      expect(kept.fairness).toBeGreaterThan(alone ? 0.3 : 0.34);
+      const each = await ownLoad(generator, server, { ...long, close: true });
       for (const { requests, serverCpuSeconds, serverMemory, latencyMicroseconds } of [kept, each]) {
         expect(requests).toBeGreaterThan(0);
-        // Of processes that end while one looks, a part is told later.
-        if (name !== 'process') expect(serverCpuSeconds).toBeGreaterThan(0);
+        expect(serverCpuSeconds).toBeGreaterThan(0);
         expect(serverMemory).toBeGreaterThan(2 ** 20);
         expect(latencyMicroseconds.map(([part]) => part)).toEqual([0.5, 0.75, 0.9, 0.99, 0.999]);
       }

@@ -126,6 +126,36 @@ describe('what cannot be done is told in one line on standard error, with code 1
   });
 });
 
+/** The prompt comes after so much silence: `SILENCE` of connect.ts. */
+const PROMPT_AFTER_MS = 150;
+
+/**
+ * What a client shows at a terminal. An answer that took longer than the prompt waits has found it there: one that did, and
+ * only one that did, is shown as if it had not.
+ */
+function screenOf({ process: { stdin, stdout } }: Child, answer: string) {
+  const overtaken = `>>: \r\n${answer}`;
+  let shown = '';
+  let asked = Number.POSITIVE_INFINITY;
+  let late: boolean | undefined;
+  stdout.on('data', (text) => {
+    shown += text;
+    if (shown.includes(overtaken)) late ??= performance.now() - asked >= PROMPT_AFTER_MS;
+  });
+  return {
+    get text(): string {
+      return late ? shown.replace(overtaken, answer) : shown;
+    },
+    type(text: string): void {
+      if (asked === Number.POSITIVE_INFINITY) asked = performance.now();
+      stdin.write(text);
+    },
+    shows(text: string): Promise<void> {
+      return until(() => this.text === text, `${JSON.stringify(text)} on the screen`);
+    },
+  };
+}
+
 describe('fdmux connect', () => {
   /** A server of the test's own, and the first connection to it. */
   async function host(
@@ -330,21 +360,15 @@ describe('fdmux connect', () => {
     needs(ctx, 'python3');
     const { port } = await serve(echo);
     const terminal = startAtTerminal([process.execPath, [FDMUX, 'connect', `127.0.0.1:${port}`]]);
-    let shown = '';
-    terminal.process.stdout.on('data', (text) => {
-      shown += text;
-    });
-    // An answer that takes long finds the next prompt there.
-    const early = () => shown.replace('>>: \r\nhello', 'hello');
-    const screen = (text: string) => until(() => early() === text, `${JSON.stringify(text)} on the screen`);
+    const screen = screenOf(terminal, 'hello');
     try {
-      await screen('>>: ');
-      terminal.process.stdin.write('hello\n');
-      await screen('>>: hello\r\nhello\r\n>>: ');
-      terminal.process.stdin.write('exit\n');
+      await screen.shows('>>: ');
+      screen.type('hello\n');
+      await screen.shows('>>: hello\r\nhello\r\n>>: ');
+      screen.type('exit\n');
       expect((await within(terminal.ended, 'its end')).code).toBe(0);
     } finally {
-      expect(early()).toBe('>>: hello\r\nhello\r\n>>: exit\r\n\r\nfdmux: exit\r\n');
+      expect(screen.text).toBe('>>: hello\r\nhello\r\n>>: exit\r\n\r\nfdmux: exit\r\n');
     }
   });
 
@@ -352,17 +376,13 @@ describe('fdmux connect', () => {
     needs(ctx, 'python3');
     const { at } = await host((socket) => socket.once('data', () => socket.write('no newline')));
     const terminal = startAtTerminal([process.execPath, [FDMUX, 'connect', at]]);
-    let shown = '';
-    terminal.process.stdout.on('data', (text) => {
-      shown += text;
-    });
-    await until(() => shown === '>>: ', 'the prompt');
-    terminal.process.stdin.write('hello\n');
-    // An answer that takes long finds the next prompt there.
-    await until(() => /^>>: hello\r\n(>>: \r\n)?no newline\r\n>>: $/.test(shown), 'the answer and the prompt');
+    const screen = screenOf(terminal, 'no newline');
+    await screen.shows('>>: ');
+    screen.type('hello\n');
+    await screen.shows('>>: hello\r\nno newline\r\n>>: ');
     // Ctrl-D: the end of input.
-    terminal.process.stdin.write('\x04');
+    screen.type('\x04');
     expect(await within(terminal.ended, 'its end')).toMatchObject({ code: 0 });
-    expect(shown).toMatch(/\r\nfdmux: end of input\r\n$/);
+    expect(screen.text).toMatch(/\r\nfdmux: end of input\r\n$/);
   });
 });

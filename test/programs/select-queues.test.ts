@@ -75,6 +75,7 @@ test('a client with a full queue is not read from, and others are', async () => 
   const b = screen.knows('B', await Client.to(server));
   expect(await b.ask('and me?')).toBe('and me?');
   const heard = a.hear(2 ** 24);
+  await screen.until('A has an empty queue: out of outputs');
   expect((await within(heard, 'all of it')).length).toBe(2 ** 24);
   a.leave();
   expect(await b.ask('and now?')).toBe('and now?');

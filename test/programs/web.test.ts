@@ -565,7 +565,7 @@ describe('limits', () => {
   });
 
   test('who takes nothing is left, who takes a little now and then is not', async () => {
-    const server = await serve('--idle-timeout', '2', '--header-timeout', '2');
+    const server = await serve('--idle-timeout', '1', '--header-timeout', '1');
     using stuck = await Client.connect(server.port);
     stuck.socket.pause();
     await stuck.send(get('/big.bin'));

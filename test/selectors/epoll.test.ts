@@ -86,8 +86,7 @@ it('keeps all other registrations when a duplicate keeps one in the set that nob
   expect(new Map(selector.select()).get(modified)).toBe(EVENT_READ);
   expect(selector.unregister(closed)).toBe(kc);
   expect(selector.unregister(a)).toBe(ka);
-  // The set itself is another one, under another number.
-  expect(openFiles().size).toBeLessThanOrEqual(before.size);
+  expect(openFiles()).toHaveProperty('size', before.size);
 });
 
 it('does not spin over what nobody has registered any more', (ctx) => {

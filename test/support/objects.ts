@@ -93,25 +93,25 @@ export function openFiles(): Map<number, string> {
   for (let fd = 0; fd < 4096; fd++) {
     // Asked one by one: listing /proc/self/fd would open one more.
     if (sys.fcntl(fd, sys.F_GETFD) < 0) continue;
-    try {
-      fds.set(fd, readlinkSync(`/proc/self/fd/${fd}`));
-    } catch (error) {
-      // Closed since, by another thread.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    }
+    const target = targetOf(fd);
+    if (target !== undefined && target !== vitests.get(fd)) fds.set(fd, target);
   }
   return fds;
 }
 
-/**
- * The numbers that have been opened since, or stand for something else. In a process of its own also those that have been
- * closed: in a thread vitest closes some of its own meanwhile.
- */
-export function changed(before: Map<number, string>): number[] {
-  const now = openFiles();
-  const fds = isMainThread ? new Set([...before.keys(), ...now.keys()]) : now.keys();
-  return [...fds].filter((fd) => before.get(fd) !== now.get(fd));
+/** `undefined` when another thread has closed it meanwhile. */
+function targetOf(fd: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return undefined;
+  }
 }
+
+/** In a thread vitest closes some of its own, of processes that have ended, while tests run: they do not count there. */
+let vitests: ReadonlyMap<number, string> = new Map();
+if (!isMainThread) vitests = openFiles();
 
 export function byte(fd: number): void {
   if (sys.write(fd, Buffer.from('x')) !== 1) throw new Error(`cannot write to ${fd}`);
